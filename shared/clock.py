@@ -1,0 +1,101 @@
+"""Time is an event: the publisher of ticks, and each service's own idea of now."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from nats.js import JetStreamContext
+from sqlalchemy import Column, String, Table, select
+
+from shared.database import Database, Instant, WriteSession, fabric, upsert
+from shared.events.clock import MinuteTicked
+
+log = logging.getLogger(__name__)
+
+LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+"""Days, cut-offs and deadlines are here."""
+SKEW_LIMIT = timedelta(seconds=2)
+PUBLISH_SECONDS = 5.0
+
+handled = Table("handled_ticks", fabric, Column("name", String(16), primary_key=True), Column("instant", Instant, nullable=False))
+
+OnTick = Callable[[WriteSession, datetime, datetime | None], Awaitable[None]]
+"""`async def on_tick(session, now, since)`: do everything due after `since` (None: ever) up to `now`."""
+
+
+class Clock:
+    """A service's idea of now: the wall's in real mode (the tick's when they differ by over 2 s), the last tick's in simulation."""
+
+    def __init__(self, *, simulated: bool) -> None:
+        self.simulated = simulated
+        self.tick: datetime | None = None
+        self.skew = timedelta(0)
+
+    def hear(self, event: MinuteTicked, wall: datetime) -> None:
+        """Take note of a tick that arrived at `wall`."""
+        if self.tick is None or event.instant > self.tick:
+            self.tick = event.instant
+            self.skew = timedelta(0) if self.simulated else event.instant - wall
+
+    @property
+    def trusted(self) -> bool:
+        """False when this machine's clock and the tick differ too much: the service turns red."""
+        return abs(self.skew) <= SKEW_LIMIT
+
+    def now(self) -> datetime:
+        """The instant by which this service judges, in UTC."""
+        if self.simulated:
+            return self.tick or datetime.fromtimestamp(0, UTC)
+        wall = datetime.now(UTC)
+        return wall if self.trusted else wall + self.skew
+
+    async def recall(self, database: Database) -> None:
+        """Know after a restart what the last handled tick was."""
+        async with database.read() as session:
+            self.tick = await session.scalar(select(handled.c.instant).where(handled.c.name == "minute"))
+
+
+async def advance(session: WriteSession, instant: datetime, work: OnTick) -> bool:
+    """Handle a tick once: `work` does all that fell due since the last handled one; an older tick is ignored (False)."""
+    since = await session.scalar(select(handled.c.instant).where(handled.c.name == "minute"))
+    if since is not None and instant <= since:
+        return False
+    await upsert(session, handled, [{"name": "minute", "instant": instant}])
+    await work(session, instant, since)
+    return True
+
+
+def local_date(instant: datetime) -> date:
+    """The day of an instant in Lai Châu."""
+    return instant.astimezone(LOCAL).date()
+
+
+async def publish(jetstream: JetStreamContext, instant: datetime, *, simulated: bool) -> None:
+    """Publish one tick. Its id comes from mode and instant, so the ticks of several replicas collapse to one."""
+    event = MinuteTicked(instant=instant, mode="simulated" if simulated else "real")
+    identity = f"tick-{event.mode}-{instant.astimezone(UTC).isoformat()}"
+    headers = {
+        "Nats-Msg-Id": identity,
+        "ce-specversion": "1.0",
+        "ce-id": identity,
+        "ce-source": "/thidua/clock",
+        "ce-type": event.TYPE,
+        "ce-time": instant.isoformat(),
+        "ce-recordedtime": datetime.now(UTC).isoformat(),
+        "content-type": "application/json",
+    }
+    await jetstream.publish(event.TYPE, event.model_dump_json().encode(), timeout=PUBLISH_SECONDS, stream="CLOCK", headers=headers)
+
+
+async def run(jetstream: JetStreamContext) -> None:
+    """Tick every minute of the wall clock until cancelled."""
+    while True:
+        now = datetime.now(UTC)
+        minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        await asyncio.sleep((minute - now).total_seconds())
+        try:
+            await publish(jetstream, minute, simulated=False)
+        except Exception as error:
+            log.warning("tick of %s not published: %s", minute.isoformat(), error)

@@ -1,0 +1,161 @@
+"""A service's database: SQLite (one writer) or PostgreSQL (one schema), read and write sessions of different types."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Dialect, MetaData, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.types import String, TypeDecorator
+
+fabric = MetaData()
+"""Tables that every service has: outbox, inbox, dead letters, audit, copies of units, officers and campaigns."""
+
+READERS = 4
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant in UTC, kept as sortable text of fixed width, the same in both databases; naive datetimes are refused."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """datetime -> 2023-10-30T10:00:00.000000Z."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Text -> datetime in UTC."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """An exact decimal, kept as text: no database rounds it."""
+
+    impl = String(64)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> str | None:
+        """Decimal -> plain text without exponent."""
+        return None if value is None else format(Decimal(value), "f")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Text -> Decimal."""
+        return None if value is None else Decimal(value)
+
+
+class ReadSession(AsyncSession):
+    """A session that may only read."""
+
+
+class WriteSession(ReadSession):
+    """A session inside the one transaction that `Database.write` owns; nobody else commits."""
+
+
+class Database:
+    """Opens sessions on one service's database.
+
+    SQLite: a single writing connection (BEGIN IMMEDIATE, WAL, synchronous FULL) and `READERS` reading ones.
+    PostgreSQL: a pool; tables live in the schema named after the service.
+    """
+
+    def __init__(self, url: str, service: str) -> None:
+        self.url, self.service = url, service
+        self.sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.committed = asyncio.Event()
+        """Set after each commit that recorded events: the relay's in-process signal."""
+        if self.sqlite:
+            Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+            self.writer = _sqlite_engine(url, readers=0)
+            self.reader = _sqlite_engine(url, readers=READERS)
+        else:
+            options = {"server_settings": {"search_path": service, "application_name": f"thidua-{service}"}}
+            self.writer = create_async_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True, connect_args=options)
+            self.reader = self.writer
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """A session for reading; whatever it wrote would be rolled back."""
+        async with ReadSession(self.reader, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteSession]:
+        """One transaction: committed when the block ends well, rolled back when it raises."""
+        async with WriteSession(self.writer, expire_on_commit=False, autoflush=True) as session:
+            async with session.begin():
+                yield session
+                await session.flush()
+                if session.info.get("recorded") and not self.sqlite:
+                    await session.execute(text(f"NOTIFY outbox_{self.service}"))
+            if session.info.pop("recorded", False):
+                self.committed.set()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.writer.dispose()
+        await self.reader.dispose()
+
+
+def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=readers or 1, max_overflow=0, pool_timeout=60, connect_args={"timeout": 30}
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, so that writers take the lock at once
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        if readers:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN" if readers else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _insert(session: AsyncSession, table: Table) -> Any:
+    dialect = session.get_bind().dialect.name
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+async def insert_new(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose primary key is not there yet; returns how many were new (0 to `len(rows)`)."""
+    if not rows:
+        return 0
+    result = await session.execute(_insert(session, table).values(list(rows)).on_conflict_do_nothing())
+    return cast(CursorResult[Any], result).rowcount
+
+
+async def upsert(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]], *, newer: str | None = None) -> int:
+    """Insert rows or replace those with the same primary key; returns how many rows changed.
+
+    With `newer`, the name of a revision column, a row is replaced only by a higher revision: older and equal ones change nothing.
+    """
+    if not rows:
+        return 0
+    keys = [column.name for column in table.primary_key]
+    changed = 0
+    for row in rows:
+        statement = _insert(session, table).values(row)
+        values = {name: statement.excluded[name] for name in row if name not in keys}
+        guard = statement.excluded[newer] > table.c[newer] if newer else None
+        result = await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=values, where=guard))
+        changed += cast(CursorResult[Any], result).rowcount
+    return changed
+

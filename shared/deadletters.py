@@ -1,0 +1,90 @@
+"""Events that could not be applied: kept whole with the reason, readable, replayable."""
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from nats.aio.msg import Msg
+from sqlalchemy import Column, Integer, LargeBinary, String, Table, Text, func, insert, select, update
+
+from shared.database import Database, Instant, ReadSession, WriteSession, fabric
+from shared.delivery import Delivery, restore
+from shared.identity import new_id
+from shared.messages import Fault, Message, NotFound
+
+if TYPE_CHECKING:
+    from shared.inbox import Inbox
+
+log = logging.getLogger(__name__)
+
+dead_letters = Table(
+    "dead_letters",
+    fabric,
+    Column("id", String(36), primary_key=True),
+    Column("event", String(160), nullable=False),
+    Column("type", String(256), nullable=False),
+    Column("subject", String(256), nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("kept", Instant, nullable=False),
+    Column("replayed", Instant),
+)
+
+REASON_LIMIT = 2000
+
+
+async def keep(session: WriteSession, message: Msg, reason: str, attempts: int) -> str:
+    """Keep a message as a dead letter and return the letter's id."""
+    headers: Mapping[str, str] = message.headers or {}
+    lower = {name.lower(): value for name, value in headers.items()}
+    row = {
+        "id": new_id(),
+        "event": lower.get("ce-id", "")[:160],
+        "type": lower.get("ce-type", message.subject)[:256],
+        "subject": message.subject[:256],
+        "headers": json.dumps(dict(headers), ensure_ascii=False),
+        "body": message.data,
+        "reason": reason[:REASON_LIMIT],
+        "attempts": attempts,
+        "kept": datetime.now(UTC),
+    }
+    await session.execute(insert(dead_letters).values(row))
+    log.error("dead letter %s: %s", row["id"], reason)
+    return str(row["id"])
+
+
+async def listed(session: ReadSession, limit: int = 200) -> list[Any]:
+    """The newest dead letters first, without those already replayed."""
+    query = select(dead_letters).where(dead_letters.c.replayed.is_(None)).order_by(dead_letters.c.kept.desc()).limit(limit)
+    return list((await session.execute(query)).all())
+
+
+async def count(session: ReadSession) -> int:
+    """How many dead letters wait for somebody."""
+    return int(await session.scalar(select(func.count()).select_from(dead_letters).where(dead_letters.c.replayed.is_(None))) or 0)
+
+
+async def find(session: ReadSession, letter: str) -> Any:
+    """One dead letter; raises `NotFound`."""
+    row = (await session.execute(select(dead_letters).where(dead_letters.c.id == letter))).one_or_none()
+    if row is None:
+        raise NotFound(Fault("id", Message("Không có sự kiện lỗi {letter}", letter=letter)))
+    return row
+
+
+async def replay(database: Database, inbox: "Inbox", letter: str) -> None:
+    """Apply a dead letter's event once more; raises what its handler raises, and keeps the letter then.
+
+    The inbox row guards it: an event that was applied meanwhile has no second effect.
+    """
+    async with database.read() as session:
+        row = await find(session, letter)
+    meta, event = restore(json.loads(row.headers), row.body, row.subject)
+    message = Msg(_client=None, subject=row.subject, data=row.body, headers=json.loads(row.headers))  # type: ignore[arg-type]
+    await inbox.apply([Delivery(message, meta, event)])
+    async with database.write() as session:
+        await session.execute(update(dead_letters).where(dead_letters.c.id == letter).values(replayed=datetime.now(UTC)))

@@ -1,0 +1,142 @@
+"""One event as it came from the broker: CloudEvents attributes read from headers or from a structured body, and the typed event."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from shared.events import REGISTRY, Event
+
+STRUCTURED = "application/cloudevents+json"
+BODY_LIMIT = 1_000_000
+INBOUND = "inbound."
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What is known of an event besides its data. `delivered` counts from 1; `client` is set for a partner's event."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    recorded: datetime | None = None
+    traceparent: str | None = None
+    stream: str = ""
+    sequence: int = 0
+    delivered: int = 1
+    subject: str = ""
+
+    @property
+    def client(self) -> str:
+        """The partner's client name, taken from the subject, which the broker's permissions make trustworthy."""
+        return self.subject.split(".")[1] if self.subject.startswith(INBOUND) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A partner's message as it came, unchecked: reporting decides what becomes of it and answers."""
+
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message together with its event (or, for a partner's, the unchecked message)."""
+
+    message: Msg
+    meta: Meta
+    event: Event | Inbound
+
+
+class Unreadable(Exception):
+    """The message is no event of ours: the text says why."""
+
+
+def attributes_of(headers: dict[str, str]) -> dict[str, str]:
+    """The `ce-*` headers without their prefix, names in lower case."""
+    return {name.lower()[3:]: value for name, value in headers.items() if name.lower().startswith("ce-")}
+
+
+def read(message: Msg) -> Delivery:
+    """The delivery of a message. Raises `Unreadable` for one that breaks its contract; a partner's is never refused here."""
+    if message.subject.startswith(INBOUND):
+        return _inbound(message)
+    attributes = attributes_of(message.headers or {})
+    try:
+        meta = _meta(message, attributes)
+        contract = REGISTRY[meta.type]
+    except (KeyError, ValueError) as error:
+        raise Unreadable(f"no such event type or attribute: {error}") from None
+    try:
+        return Delivery(message, meta, contract.model_validate_json(message.data))
+    except ValidationError as error:
+        raise Unreadable(f"{meta.type}: {_first(error)}") from None
+
+
+def restore(headers: dict[str, str], body: bytes, subject: str) -> tuple[Meta, Event | Inbound]:
+    """An event from stored headers and body, as a dead letter keeps them. Raises `Unreadable` like `read`."""
+    delivery = read(Msg(_client=None, subject=subject, data=body, headers=headers))  # type: ignore[arg-type]
+    return delivery.meta, delivery.event
+
+
+def _first(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+
+
+def _place(message: Msg) -> dict[str, Any]:
+    if not message.reply:
+        return {}
+    place = message.metadata
+    return {"stream": place.stream, "sequence": place.sequence.stream, "delivered": place.num_delivered}
+
+
+def _meta(message: Msg, attributes: dict[str, str]) -> Meta:
+    recorded = attributes.get("recordedtime")
+    return Meta(
+        id=attributes["id"],
+        source=attributes["source"],
+        type=attributes["type"],
+        time=datetime.fromisoformat(attributes["time"]),
+        recorded=datetime.fromisoformat(recorded) if recorded else None,
+        traceparent=(message.headers or {}).get("traceparent"),
+        subject=message.subject,
+        **_place(message),
+    )
+
+
+def _inbound(message: Msg) -> Delivery:
+    """A partner's message is known to the inbox by its place in the stream: ids are reporting's to judge."""
+    headers = dict(message.headers or {})
+    place = message.metadata if message.reply else None
+    arrived = place.timestamp if place else datetime.fromtimestamp(0).astimezone()
+    key = f"{place.sequence.stream}@{arrived.timestamp()}" if place else headers.get("ce-id", "")
+    meta = Meta(
+        id=key,
+        source=place.stream if place else "",
+        type="inbound",
+        time=arrived,
+        recorded=arrived if place else None,
+        traceparent=_inbound_trace(headers, message.data),
+        subject=message.subject,
+        **_place(message),
+    )
+    return Delivery(message, meta, Inbound(message.subject, headers, message.data))
+
+
+def _inbound_trace(headers: dict[str, str], body: bytes) -> str | None:
+    """The trace a partner's event belongs to: a header, or the structured event's own extension attribute."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    if "traceparent" in lower or not lower.get("content-type", "").startswith(STRUCTURED) or len(body) > BODY_LIMIT:
+        return lower.get("traceparent") or lower.get("ce-traceparent")
+    try:
+        found = json.loads(body).get("traceparent")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,248 @@
+"""Events enter a service only here: a batch in one transaction with its effects, each event once, then acknowledged by hand."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, get_type_hints
+
+from opentelemetry.trace import Link, SpanKind
+from sqlalchemy import Column, String, Table, select, text, tuple_
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from shared import deadletters, telemetry
+from shared.clock import Clock, OnTick, advance
+from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new
+from shared.delivery import Delivery, Inbound, Meta
+from shared.events.clock import MinuteTicked
+from shared.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+inbox = Table(
+    "inbox",
+    fabric,
+    Column("source", String(128), primary_key=True),
+    Column("id", String(160), primary_key=True),
+    Column("type", String(128), nullable=False),
+    Column("applied", Instant, nullable=False),
+    Column("recorded", Instant),
+    Column("traceparent", String(64)),
+)
+
+MAX_DELIVER = 8
+NAK_SECONDS = (0.2, 0.5, 1, 2, 5, 10, 20)
+"""How long a failed event rests before its next delivery; the last value serves for all later ones."""
+OUTAGE_SECONDS = (0.2, 0.5, 1, 2, 5)
+KEEP_ALIVE_SECONDS = 2.0
+
+Handler = Callable[[Any, WriteSession, Meta], Awaitable[Iterable[str] | None]]
+"""`async def on_<event>(event, session, meta)`; may return the keys of what it touched, which are settled once per batch."""
+Settle = Callable[[WriteSession, str, Meta], Awaitable[None]]
+"""`async def settle(session, key, meta)`; called in key order, after the batch's handlers, in the same transaction."""
+
+
+class Hears:
+    """What a service hears: handlers by event type. The type is read from the annotation of the handler's first parameter.
+
+    >>> hears = Hears("evaluation")
+    >>> @hears
+    ... async def on_report_accepted(event: ReportAccepted, session: WriteSession, meta: Meta) -> None: ...
+    """
+
+    def __init__(self, service: str, settle: Settle | None = None) -> None:
+        self.service, self.settle = service, settle
+        self.handlers: dict[str, Handler] = {}
+        self.own_handlers: dict[str, Handler] = {}
+        self.inbound_handler: Handler | None = None
+        self.on_tick: OnTick | None = None
+
+    def __call__(self, handler: Handler) -> Handler:
+        """Hear the events of the handler's first parameter's type."""
+        return self._add(self.handlers, handler)
+
+    def own(self, handler: Handler) -> Handler:
+        """Hear an event of this very service, in a rebuild only: a person's decision that no other stream holds."""
+        return self._add(self.own_handlers, handler)
+
+    def inbound(self, handler: Handler) -> Handler:
+        """Hear everything that partners publish, unchecked (`Inbound`)."""
+        self.inbound_handler = handler
+        return handler
+
+    def tick(self, work: OnTick) -> OnTick:
+        """Do `work(session, now, since)` at each tick, once."""
+        self.on_tick = work
+        return work
+
+    def _add(self, handlers: dict[str, Handler], handler: Handler) -> Handler:
+        first = next(iter(inspect.signature(handler).parameters))
+        contract = get_type_hints(handler)[first]
+        if contract.TYPE in handlers:
+            raise TypeError(f"{self.service} hears {contract.TYPE} twice")
+        handlers[contract.TYPE] = handler
+        return handler
+
+    def producers(self) -> dict[str, list[str]]:
+        """The event types heard, sorted, by producing service."""
+        found: dict[str, list[str]] = {}
+        ticks = {MinuteTicked.TYPE} if self.on_tick else set()
+        for kind in sorted(self.handlers.keys() | ticks):
+            found.setdefault(kind.partition(".")[0], []).append(kind)
+        return found
+
+
+async def lock(session: WriteSession, keys: Iterable[str]) -> None:
+    """Hold each key until the transaction ends, in sorted order. SQLite has one writer and needs none of it."""
+    if session.get_bind().dialect.name == "postgresql":
+        for key in sorted(set(keys)):
+            await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+
+
+class Inbox:
+    """Applies batches of deliveries for one service and acknowledges, delays or ends each message by hand."""
+
+    def __init__(self, database: Database, hears: Hears, metrics: Telemetry, clock: Clock) -> None:
+        self.database, self.hears, self.telemetry, self.clock = database, hears, metrics, clock
+
+    async def handle(self, batch: Sequence[Delivery]) -> None:
+        """Apply a batch; when it fails, one by one, so that a bad event cannot hold the others. Never raises."""
+        if not batch:
+            return
+        links = [Link(c) for d in batch if (c := telemetry.span_context(telemetry.parent_of(d.meta.traceparent))).is_valid]
+        name = telemetry.SPAN_BATCH.format(stream=batch[0].meta.stream)
+        attributes: dict[str, str | int] = {telemetry.MESSAGING_BATCH: len(batch), telemetry.MESSAGING_SYSTEM: "nats"}
+        with self.telemetry.tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links, attributes=attributes):
+            self.telemetry.batch.observe(len(batch))
+            try:
+                await self._while_alive(batch, self.apply)
+            except Exception as error:
+                log.warning("%s: a batch of %d failed, one by one now: %s", self.hears.service, len(batch), error)
+                for delivery in batch:
+                    await self._alone(delivery)
+            else:
+                await asyncio.gather(*(delivery.message.ack() for delivery in batch))
+
+    async def _while_alive(self, batch: Sequence[Delivery], work: Callable[[Sequence[Delivery]], Awaitable[None]]) -> None:
+        """Do `work`; wait out a database outage meanwhile keeping the messages ours, for an outage is no fault of theirs."""
+        attempt = 0
+        while True:
+            try:
+                return await work(batch)
+            except Exception as error:
+                if not _is_outage(error):
+                    raise
+                delay = OUTAGE_SECONDS[min(attempt, len(OUTAGE_SECONDS) - 1)]
+                attempt += 1
+                log.warning("%s: database not available, again in %.1f s: %s", self.hears.service, delay, error)
+                for delivery in batch:
+                    await delivery.message.in_progress()
+                await asyncio.sleep(min(delay, KEEP_ALIVE_SECONDS))
+
+    async def _alone(self, delivery: Delivery) -> None:
+        message, meta = delivery.message, delivery.meta
+        try:
+            await self._while_alive([delivery], self.apply)
+            await message.ack()
+        except Exception as error:
+            if meta.delivered >= MAX_DELIVER:
+                await self._while_alive([delivery], lambda _: self.bury(delivery, f"{type(error).__name__}: {error}"))
+                await message.term()
+            else:
+                self.telemetry.events.labels(meta.type, "retried").inc()
+                await message.nak(delay=NAK_SECONDS[min(meta.delivered, len(NAK_SECONDS)) - 1])
+
+    async def bury(self, delivery: Delivery, reason: str) -> None:
+        """Keep a delivery that cannot be applied as a dead letter."""
+        async with self.database.write() as session:
+            await deadletters.keep(session, delivery.message, reason, delivery.meta.delivered)
+        self.telemetry.dead.labels("exhausted").inc()
+
+    async def apply(self, batch: Sequence[Delivery]) -> None:
+        """One transaction: inbox rows, the effects of events not seen before, settling, own outbox rows."""
+        async with self.database.write() as session:
+            fresh = await self._claim(session, batch)
+            touched = await self._run(session, fresh)
+            await self._settle(session, touched)
+        self._count(batch, fresh)
+
+    async def _claim(self, session: WriteSession, batch: Sequence[Delivery]) -> list[Delivery]:
+        """The deliveries not seen before, each once, claimed by their inbox rows, in the order of what they are about."""
+        fresh = list({(d.meta.source, d.meta.id): d for d in await _unseen(session, batch)}.values())
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "source": d.meta.source, "id": d.meta.id, "type": d.meta.type, "applied": now,
+                "recorded": d.meta.recorded, "traceparent": d.meta.traceparent,
+            }
+            for d in fresh
+        ]
+        if await insert_new(session, inbox, rows) != len(rows):
+            raise RuntimeError("another replica took an event of this batch; the batch is tried again")
+        return fresh
+
+    async def _run(self, session: WriteSession, fresh: Sequence[Delivery]) -> dict[str, Meta]:
+        touched: dict[str, Meta] = {}
+        for delivery in fresh:
+            handler = self._handler_of(delivery)
+            if handler is None:
+                continue
+            with self._span(delivery.meta):
+                for key in await handler(delivery.event, session, delivery.meta) or ():
+                    touched[key] = delivery.meta
+        return touched
+
+    def _handler_of(self, delivery: Delivery) -> Handler | None:
+        """The handler of a delivery, or None when nobody here hears it."""
+        if isinstance(delivery.event, Inbound):
+            return self.hears.inbound_handler
+        if isinstance(delivery.event, MinuteTicked):
+            return self._on_minute_ticked
+        return self.hears.handlers.get(delivery.meta.type)
+
+    async def _on_minute_ticked(self, event: MinuteTicked, session: WriteSession, _: Meta) -> None:
+        self.clock.hear(event, datetime.now(UTC))
+        self.telemetry.clock_skew.set(self.clock.skew.total_seconds())
+        if self.hears.on_tick:
+            await advance(session, event.instant, self.hears.on_tick)
+
+    async def _settle(self, session: WriteSession, touched: dict[str, Meta]) -> None:
+        if not (self.hears.settle and touched):
+            return
+        await session.flush()
+        await lock(session, touched)
+        for key in sorted(touched):
+            with telemetry.within(telemetry.parent_of(touched[key].traceparent)), self._span(touched[key], "settle {type}"):
+                await self.hears.settle(session, key, touched[key])
+
+    def _span(self, meta: Meta, name: str = telemetry.SPAN_EVENT) -> Any:
+        return self.telemetry.span(
+            name.format(type=meta.type),
+            telemetry.parent_of(meta.traceparent),
+            SpanKind.CONSUMER,
+            **{telemetry.EVENT_ID: meta.id, telemetry.EVENT_TYPE: meta.type},
+        )
+
+    def _count(self, batch: Sequence[Delivery], fresh: Sequence[Delivery]) -> None:
+        now = datetime.now(UTC)
+        if len(fresh) < len(batch):
+            self.telemetry.events.labels("any", "duplicate").inc(len(batch) - len(fresh))
+        for delivery in fresh:
+            self.telemetry.events.labels(delivery.meta.type, "applied").inc()
+            if delivery.meta.recorded:
+                self.telemetry.lag_seconds.labels(delivery.meta.type).observe((now - delivery.meta.recorded).total_seconds())
+
+
+async def _unseen(session: ReadSession, batch: Sequence[Delivery]) -> list[Delivery]:
+    keys = [(d.meta.source, d.meta.id) for d in batch]
+    found = await session.execute(select(inbox.c.source, inbox.c.id).where(tuple_(inbox.c.source, inbox.c.id).in_(keys)))
+    seen = {(row.source, row.id) for row in found}
+    return [d for d in batch if (d.meta.source, d.meta.id) not in seen]
+
+
+def _is_outage(error: Exception) -> bool:
+    """True when the database, not the event, is at fault: connection lost, server restarting, disk full, locked."""
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
+        return True
+    return isinstance(error, OSError | TimeoutError)

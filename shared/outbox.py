@@ -1,0 +1,169 @@
+"""Events leave a service only here: recorded in the caller's transaction, published by the relay after the commit."""
+
+import asyncio
+import contextlib
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+from nats.js import JetStreamContext
+from sqlalchemy import Column, Index, Integer, String, Table, Text, func, insert, select, update
+
+from shared.database import Database, Instant, WriteSession, fabric
+from shared.events import Event
+from shared.identity import new_id
+from shared.telemetry import Telemetry, traceparent
+
+log = logging.getLogger(__name__)
+
+outbox = Table(
+    "outbox",
+    fabric,
+    Column("position", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("type", String(128), nullable=False),
+    Column("subject", String(256), nullable=False),
+    Column("campaign", String(64), nullable=False, default=""),
+    Column("body", Text, nullable=False),
+    Column("time", Instant, nullable=False),
+    Column("recorded", Instant, nullable=False),
+    Column("traceparent", String(64)),
+    Column("sent", Instant),
+)
+Index("outbox_unsent", outbox.c.position, sqlite_where=outbox.c.sent.is_(None), postgresql_where=outbox.c.sent.is_(None))
+
+WINDOW = 200
+POLL_SECONDS = 1.0
+RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+ACK_TIMEOUT = 5.0
+
+
+async def record(session: WriteSession, event: Event, now: datetime, *, client: str = "") -> str:
+    """Record `event` in the caller's transaction and return its id (UUIDv7, also the broker's message id).
+
+    `now` is when it happened (the CloudEvents `time`); `client` is the addressee of an event meant for one partner.
+    """
+    if event.ADDRESSED != bool(client):
+        raise ValueError(f"{event.TYPE}: an addressed event, and no other, names its client")
+    row = {
+        "id": new_id(),
+        "type": event.TYPE,
+        "subject": f"{event.TYPE}.{client}" if client else event.TYPE,
+        "campaign": getattr(event, "campaign", ""),
+        "body": event.model_dump_json(),
+        "time": now,
+        "recorded": datetime.now(UTC),
+        "traceparent": traceparent(),
+    }
+    await session.execute(insert(outbox).values(row))
+    session.info["recorded"] = True
+    return str(row["id"])
+
+
+def headers_of(row: Any, service: str) -> dict[str, str]:
+    """CloudEvents 1.0 attributes of an outbox row, binary mode of the NATS binding."""
+    headers = {
+        "Nats-Msg-Id": row.id,
+        "ce-specversion": "1.0",
+        "ce-id": row.id,
+        "ce-source": f"/thidua/{service}",
+        "ce-type": row.type,
+        "ce-time": row.time.isoformat(),
+        "ce-recordedtime": row.recorded.isoformat(),
+        "content-type": "application/json",
+    }
+    if row.traceparent:
+        headers["traceparent"] = row.traceparent
+    return headers
+
+
+class Relay:
+    """Publishes unsent rows in windows and marks them after the broker's ack.
+
+    Wakes on this process's commits and on PostgreSQL's NOTIFY, and polls every `POLL_SECONDS`. A window that fails is tried
+    again with the same ids, so the stream keeps one copy. Several relays may run: rows in hand are skipped on PostgreSQL.
+    """
+
+    def __init__(self, database: Database, jetstream: JetStreamContext, telemetry: Telemetry) -> None:
+        self.database, self.jetstream, self.telemetry = database, jetstream, telemetry
+        self.failures = 0
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        async with contextlib.AsyncExitStack() as stack:
+            if not self.database.sqlite:
+                await stack.enter_async_context(_listening(self.database))
+            while True:
+                self.database.committed.clear()
+                try:
+                    while await self.publish_window() == WINDOW:
+                        pass
+                    self.failures = 0
+                except Exception as error:
+                    await self._rest(error)
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.database.committed.wait(), POLL_SECONDS)
+
+    async def _rest(self, error: Exception) -> None:
+        delay = RETRY_SECONDS[min(self.failures, len(RETRY_SECONDS) - 1)]
+        self.failures += 1
+        log.warning("relay of %s waits %.1f s: %s: %s", self.database.service, delay, type(error).__name__, error)
+        await asyncio.sleep(delay)
+
+    async def publish_window(self) -> int:
+        """Publish up to `WINDOW` unsent events in their order; returns how many the broker has acknowledged."""
+        if self.database.sqlite:
+            async with self.database.read() as session:
+                rows = (await session.execute(_unsent())).all()
+            await self._publish(rows)
+            if rows:
+                async with self.database.write() as session:
+                    await _mark(session, rows)
+        else:
+            async with self.database.write() as session:
+                rows = (await session.execute(_unsent().with_for_update(skip_locked=True))).all()
+                await self._publish(rows)
+                await _mark(session, rows)
+        self.telemetry.published.inc(len(rows))
+        return len(rows)
+
+    async def _publish(self, rows: Any) -> None:
+        age = (datetime.now(UTC) - rows[0].recorded).total_seconds() if rows else 0
+        self.telemetry.outbox_age.set(age)
+        service = self.database.service
+        publishing = (
+            self.jetstream.publish(
+                row.subject, row.body.encode(), timeout=ACK_TIMEOUT, stream=service.upper(), headers=headers_of(row, service)
+            )
+            for row in rows
+        )
+        await asyncio.gather(*publishing)
+
+
+def _unsent() -> Any:
+    return select(outbox).where(outbox.c.sent.is_(None)).order_by(outbox.c.position).limit(WINDOW)
+
+
+async def _mark(session: WriteSession, rows: Any) -> None:
+    if rows:
+        positions = [row.position for row in rows]
+        await session.execute(update(outbox).where(outbox.c.position.in_(positions)).values(sent=datetime.now(UTC)))
+
+
+@contextlib.asynccontextmanager
+async def _listening(database: Database) -> Any:
+    """Hear the commits of other processes on PostgreSQL; if this connection dies, polling still finds the rows."""
+    connection = await asyncpg.connect(database.url.replace("+asyncpg", "", 1))
+    await connection.add_listener(f"outbox_{database.service}", lambda *_: database.committed.set())
+    try:
+        yield
+    finally:
+        await connection.close(timeout=2)
+
+
+async def waiting(database: Database) -> int:
+    """How many events are recorded but not yet published."""
+    async with database.read() as session:
+        return int(await session.scalar(select(func.count()).select_from(outbox).where(outbox.c.sent.is_(None))) or 0)

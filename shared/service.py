@@ -1,0 +1,149 @@
+"""A running service: its database, broker, inbox, relay, clock and telemetry, started and stopped together."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from faststream.nats import NatsBroker
+from nats.js import JetStreamContext
+from opentelemetry.sdk.trace import SpanProcessor
+
+from shared import broker, streams
+from shared.clock import Clock
+from shared.database import Database
+from shared.inbox import Hears, Inbox
+from shared.outbox import Relay
+from shared.settings import Settings
+from shared.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+Job = Callable[["Service"], Awaitable[None]]
+"""A background task of a service; it runs until cancelled and is started again, after a rest, when it fails."""
+JOB_REST_SECONDS = 1.0
+PARTNER_POLL_SECONDS = 2.0
+
+
+class Service:
+    """One of the four services at run time. `jobs` are its background tasks besides relay and subscribers."""
+
+    def __init__(self, name: str, settings: Settings, hears: Hears, jobs: Sequence[Job] = ()) -> None:
+        self.name, self.settings, self.hears, self.jobs = name, settings, hears, tuple(jobs)
+        self.clock = Clock(simulated=settings.simulated)
+        self.database = Database(settings.database_of(name), name)
+        self.telemetry = Telemetry(name, settings.otlp_endpoint)
+        self.inbox = Inbox(self.database, hears, self.telemetry, self.clock)
+        self.broker: NatsBroker = broker.connect(settings.nats_url, service=name)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._partners: set[str] = set()
+        self.extras: dict[str, Any] = {}
+        """What a service's own jobs share with its pages, for example the live feed's listeners."""
+
+    def trace_to(self, processor: SpanProcessor) -> None:
+        """Send spans to one more processor."""
+        self.telemetry.provider.add_span_processor(processor)
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """The broker's JetStream, once started."""
+        return self.broker.config.broker_config.connection_state.stream  # type: ignore[no-any-return,attr-defined]
+
+    def now(self) -> datetime:
+        """The instant by which this service judges."""
+        return self.clock.now()
+
+    async def start(self) -> None:
+        """Bind the subscribers, then start relay and jobs."""
+        await self.clock.recall(self.database)
+        for producer, types in self.hears.producers().items():
+            broker.subscribe(self.broker, producer.upper(), types, self.inbox)
+        await self.broker.start()
+        self._spawn(Relay(self.database, self.jetstream, self.telemetry).run, "relay")
+        if self.hears.inbound_handler:
+            await self._bind_partners()
+            self._spawn(self._watch_partners, "partners")
+        for job in self.jobs:
+            self._spawn(lambda job=job: job(self), job.__name__)  # type: ignore[misc]
+
+    async def stop(self) -> None:
+        """Finish what is in hand, then close everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.broker.stop()
+        await self.database.close()
+        self.telemetry.shutdown()
+
+    async def ready(self) -> list[str]:
+        """What keeps the service from being ready; empty when it is. Asks database, broker and each durable."""
+        faults = [] if self.clock.trusted else ["clock"]
+        try:
+            async with self.database.read() as session:
+                await session.connection()
+        except Exception as error:
+            faults.append(f"database: {type(error).__name__}")
+        for place in streams.durables([self.hears], self._partners):
+            try:
+                await self.jetstream.consumer_info(place.stream, place.service, timeout=2)
+            except Exception as error:
+                faults.append(f"{place.stream}: {type(error).__name__}")
+        return faults
+
+    async def lag(self) -> dict[str, int]:
+        """Events not yet applied, by "STREAM/service"."""
+        found = await streams.lag(self.jetstream, streams.durables([self.hears], self._partners))
+        for place, waiting in found.items():
+            self.telemetry.pending.labels(place.partition("/")[0]).set(waiting)
+        return found
+
+    def _spawn(self, work: Callable[[], Awaitable[None]], name: str) -> None:
+        async def supervised() -> None:
+            while True:
+                try:
+                    return await work()
+                except Exception:
+                    log.exception("%s: %s failed and starts again", self.name, name)
+                    await asyncio.sleep(JOB_REST_SECONDS)
+
+        self._tasks.append(asyncio.create_task(supervised(), name=f"{self.name}-{name}"))
+
+    async def _watch_partners(self) -> None:
+        """A partner registered while we run gets its stream from the provisioning job; bind to it when it is there."""
+        while True:
+            await asyncio.sleep(PARTNER_POLL_SECONDS)
+            with contextlib.suppress(Exception):
+                await self._bind_partners()
+
+    async def _bind_partners(self) -> None:
+        names = [info.config.name for info in await self.jetstream.streams_info()]
+        for name in sorted(str(n) for n in names if str(n).startswith(streams.stream_of_client(""))):
+            client = name.removeprefix(streams.stream_of_client(""))
+            if client not in self._partners:
+                self._partners.add(client)
+                subscriber = broker.subscribe(self.broker, name, [f"inbound.{client}.>"], self.inbox)
+                await subscriber.start()
+
+
+@contextlib.asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[None]:
+    """The lifespan of a service's app."""
+    service: Service = app.state.service
+    await service.start()
+    try:
+        yield
+    finally:
+        await service.stop()
+
+
+def service_of(request: Request) -> Service:
+    """FastAPI dependency: the service that answers."""
+    found: Service = request.app.state.service
+    return found
+
+
+Here = Annotated[Service, Depends(service_of)]
+"""Annotate a route's parameter with this to get the running service."""

@@ -1,0 +1,76 @@
+"""Settings from `THIDUA_*` environment variables; a secret may come from a file named by `THIDUA_<NAME>_FILE`."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+SERVICES = ("registration", "reporting", "evaluation", "notification")
+PREFIX = "THIDUA_"
+
+
+class SettingsRefused(Exception):
+    """A setting is wrong; the text is one sentence that names the setting and the cure."""
+
+
+class Settings(BaseModel):
+    """Everything that differs between deployments. Each field is documented here once; the README's table is made from it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Field(default=Path("data"), description="Folder for SQLite files, the bundled broker's streams and keys.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; the demo takes the next free one if it is taken.")
+    nats_url: str = Field(default="", description="Broker address; empty starts the bundled nats-server.")
+    database_url: str = Field(
+        default="", description="PostgreSQL address, one schema per service; empty means one SQLite file per service."
+    )
+    registration_database_url: str = Field(default="", description="Overrides the database address for registration.")
+    reporting_database_url: str = Field(default="", description="Overrides the database address for reporting.")
+    evaluation_database_url: str = Field(default="", description="Overrides the database address for evaluation.")
+    notification_database_url: str = Field(default="", description="Overrides the database address for notification.")
+    signing_key: SecretStr | None = Field(
+        default=None, description="Ed25519 private key (PEM) that signs sessions; made in the data folder if absent."
+    )
+    smtp_url: str = Field(default="", description="Mail server, smtp://host:port or smtps://user:password@host; empty sends no mail.")
+    mail_from: str = Field(default="thidua@laichau.example", description="Sender of letters.")
+    public_url: str = Field(default="", description="Address by which people reach the pages, for links in letters.")
+    otlp_endpoint: str = Field(default="", description="OTLP/HTTP collector for traces, for example http://127.0.0.1:4318; empty sends none.")
+    trace_page: str = Field(default="", description="Address of a trace page with {trace_id}, linked from events.")
+    clock: Literal["real", "simulated"] = Field(default="real", description="Whether time is the wall's or the player's.")
+    replicas: int = Field(default=1, ge=1, le=5, description="Copies of each JetStream stream (3 on a cluster).")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+
+    @property
+    def simulated(self) -> bool:
+        """True when the player, not the wall, says what time it is."""
+        return self.clock == "simulated"
+
+    def database_of(self, service: str) -> str:
+        """The SQLAlchemy address of a service's database."""
+        url: str = getattr(self, f"{service}_database_url") or self.database_url
+        if not url:
+            return f"sqlite+aiosqlite:///{self.data.absolute() / (service + '.sqlite')}"
+        return url.replace("postgresql://", "postgresql+asyncpg://", 1).replace("postgres://", "postgresql+asyncpg://", 1)
+
+
+def _value_of(name: str, environ: Mapping[str, str]) -> str | None:
+    variable = PREFIX + name.upper()
+    if path := environ.get(f"{variable}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsRefused(f"{variable}_FILE: cannot read {path} ({error.strerror}); name a readable file.") from None
+    return environ.get(variable)
+
+
+def load(environ: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
+    """Read the settings; `overrides` win. Raises `SettingsRefused` that names the setting and the cure."""
+    values = {name: value for name in Settings.model_fields if (value := _value_of(name, environ)) is not None}
+    try:
+        return Settings.model_validate(values | overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsRefused(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}.") from None

@@ -1,0 +1,112 @@
+"""Streams and durables as data, and the one job that makes them; services only bind."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from shared.inbox import MAX_DELIVER, Hears
+from shared.settings import SERVICES
+
+ACK_WAIT_SECONDS = 5.0
+MAX_ACK_PENDING = 2000
+INBOUND_MAX_MESSAGES = 1_000_000
+INBOUND_MAX_BYTES = 1 << 30
+CLOCK_MAX_MESSAGES = 50_000
+
+
+@dataclass(frozen=True)
+class Durable:
+    """A service's place in a stream."""
+
+    stream: str
+    service: str
+    subjects: tuple[str, ...]
+
+
+def stream_of_client(client: str) -> str:
+    """The stream that holds what a partner publishes."""
+    return f"INBOUND_{client}"
+
+
+def stream_configs(clients: Iterable[str], replicas: int) -> list[StreamConfig]:
+    """One stream per service (kept whole), the clock's (bounded), one per partner (bounded, a flood is refused to its sender)."""
+    own = [StreamConfig(name=s.upper(), subjects=[f"{s}.>"], max_msgs=-1, max_bytes=-1) for s in SERVICES]
+    clock = StreamConfig(name="CLOCK", subjects=["clock.>"], max_msgs=CLOCK_MAX_MESSAGES)
+    inbound = [
+        StreamConfig(
+            name=stream_of_client(client), subjects=[f"inbound.{client}.>"],
+            max_msgs=INBOUND_MAX_MESSAGES, max_bytes=INBOUND_MAX_BYTES, discard=DiscardPolicy.NEW,
+        )
+        for client in sorted(clients)
+    ]
+    for config in (*own, clock, *inbound):
+        config.storage, config.retention, config.num_replicas = StorageType.FILE, RetentionPolicy.LIMITS, replicas
+        config.duplicate_window = 120
+        config.allow_direct = True
+        config.max_age = 0
+    return [*own, clock, *inbound]
+
+
+def durables(hears: Iterable[Hears], clients: Iterable[str]) -> list[Durable]:
+    """One durable per service and stream it hears."""
+    found = [
+        Durable(producer.upper(), h.service, tuple(types)) for h in hears for producer, types in h.producers().items()
+    ]
+    inbound = [
+        Durable(stream_of_client(client), h.service, (f"inbound.{client}.>",))
+        for h in hears if h.inbound_handler for client in sorted(clients)
+    ]
+    return found + inbound
+
+
+async def provision(jetstream: JetStreamContext, configs: Iterable[StreamConfig], places: Iterable[Durable]) -> list[str]:
+    """Make what is missing and update what differs; idempotent. Returns one line per thing made or changed."""
+    done = [line for config in configs if (line := await _provision_stream(jetstream, config))]
+    return done + [line for place in places if (line := await _provision_durable(jetstream, place))]
+
+
+async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> str:
+    try:
+        present = (await jetstream.stream_info(str(wanted.name))).config
+    except NotFoundError:
+        await jetstream.add_stream(wanted)
+        return f"stream {wanted.name}: made"
+    fields = ("subjects", "max_msgs", "max_bytes", "max_age", "discard", "num_replicas", "duplicate_window")
+    if all(getattr(present, field) == getattr(wanted, field) for field in fields if getattr(wanted, field) is not None):
+        return ""
+    await jetstream.update_stream(wanted)
+    return f"stream {wanted.name}: updated"
+
+
+async def _provision_durable(jetstream: JetStreamContext, place: Durable) -> str:
+    wanted = ConsumerConfig(
+        durable_name=place.service,
+        filter_subjects=list(place.subjects),
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ACK_WAIT_SECONDS,
+        max_deliver=MAX_DELIVER + 2,  # two more than the inbox uses, so that a crash at the last one still leaves a dead letter
+        max_ack_pending=MAX_ACK_PENDING,
+    )
+    try:
+        present = (await jetstream.consumer_info(place.stream, place.service)).config
+    except NotFoundError:
+        await jetstream.add_consumer(place.stream, wanted)
+        return f"durable {place.stream}/{place.service}: made"
+    subjects = present.filter_subjects or [present.filter_subject]
+    same = sorted(map(str, subjects)) == sorted(place.subjects)
+    if same and all(getattr(present, f) == getattr(wanted, f) for f in ("ack_wait", "max_deliver", "max_ack_pending")):
+        return ""
+    await jetstream.add_consumer(place.stream, wanted)
+    return f"durable {place.stream}/{place.service}: updated"
+
+
+async def lag(jetstream: JetStreamContext, places: Iterable[Durable]) -> dict[str, int]:
+    """Events not yet acknowledged, by "STREAM/service": waiting and in hand."""
+    found = {}
+    for place in places:
+        info = await jetstream.consumer_info(place.stream, place.service)
+        found[f"{place.stream}/{place.service}"] = (info.num_pending or 0) + (info.num_ack_pending or 0)
+    return found

@@ -1,0 +1,119 @@
+"""Names of spans, attributes and metrics, declared once; one tracer provider and one metrics registry per service."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# Span names: "<verb> <what>"; what comes from the contract or the route template, never from data.
+SPAN_REQUEST = "{method} {route}"
+SPAN_BATCH = "receive {stream}"
+SPAN_EVENT = "process {type}"
+SPAN_RELAY = "publish outbox"
+SPAN_LETTER = "deliver letter"
+
+# Attributes
+MESSAGING_SYSTEM = "messaging.system"
+MESSAGING_BATCH = "messaging.batch.message_count"
+EVENT_ID = "cloudevents.event_id"
+EVENT_TYPE = "cloudevents.event_type"
+CAMPAIGN = "thidua.campaign"
+UNIT = "thidua.unit"
+ROUTE = "http.route"
+METHOD = "http.request.method"
+STATUS = "http.response.status_code"
+CHANNEL = "thidua.channel"
+
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+_propagator = TraceContextTextMapPropagator()
+
+
+class Telemetry:
+    """A service's tracer and metrics. With no `endpoint` and no extra `processors`, spans are made but go nowhere."""
+
+    def __init__(self, service: str, endpoint: str = "", processors: tuple[SpanProcessor, ...] = ()) -> None:
+        self.service = service
+        self.provider = TracerProvider(resource=Resource.create({"service.name": f"thidua-{service}"}))
+        if endpoint:
+            exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=3)
+            self.provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
+        for processor in processors:
+            self.provider.add_span_processor(processor)
+        self.tracer = self.provider.get_tracer("thidua")
+        self.registry = CollectorRegistry()
+        self._declare()
+
+    def _declare(self) -> None:
+        r = self.registry
+        self.requests = Histogram(
+            "thidua_http_request_seconds", "Requests by route and outcome", ["route", "method", "status"],
+            registry=r, buckets=LATENCY_BUCKETS,
+        )
+        self.events = Counter("thidua_events_total", "Events handled, by type and outcome", ["type", "outcome"], registry=r)
+        self.lag_seconds = Histogram(
+            "thidua_event_age_seconds", "From recorded to applied, by type", ["type"], registry=r, buckets=LATENCY_BUCKETS
+        )
+        self.batch = Histogram("thidua_batch_events", "Events per batch", registry=r, buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
+        self.published = Counter("thidua_outbox_published_total", "Events the relay published", registry=r)
+        self.outbox_age = Gauge("thidua_outbox_oldest_seconds", "Age of the oldest unsent event", registry=r)
+        self.dead = Counter("thidua_dead_letters_total", "Dead letters by reason", ["reason"], registry=r)
+        self.pending = Gauge("thidua_consumer_lag", "Events waiting, by stream", ["stream"], registry=r)
+        self.reports = Counter(
+            "thidua_reports_total", "Reports by channel and outcome (on_time, late, refused, returned)", ["channel", "outcome"], registry=r
+        )
+        self.letters = Counter("thidua_letters_total", "Letters by channel and outcome", ["channel", "outcome"], registry=r)
+        self.clock_skew = Gauge("thidua_clock_skew_seconds", "Own clock against the tick", registry=r)
+
+    def shutdown(self) -> None:
+        """Send what is still buffered."""
+        self.provider.shutdown()
+
+    @contextmanager
+    def span(self, name: str, parent: Context | None = None, kind: SpanKind = SpanKind.INTERNAL, **attributes: Any) -> Iterator[Span]:
+        """A span that is current inside the block."""
+        with self.tracer.start_as_current_span(name, context=parent, kind=kind, attributes=attributes) as span:
+            yield span
+
+
+def traceparent() -> str | None:
+    """The current context as a W3C `traceparent`, or None when there is no trace."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def parent_of(traceparent: str | None) -> Context:
+    """The context that a `traceparent` names; an empty one when it names none."""
+    return _propagator.extract({"traceparent": traceparent}, Context()) if traceparent else Context()
+
+
+def trace_id_of(traceparent: str | None) -> str | None:
+    """The 32 hexadecimal digits of the trace, for links to a trace page."""
+    parts = (traceparent or "").split("-")
+    return parts[1] if len(parts) == 4 else None
+
+
+@contextmanager
+def within(context: Context) -> Iterator[None]:
+    """Make `context` current inside the block."""
+    token = otel_context.attach(context)
+    try:
+        yield
+    finally:
+        otel_context.detach(token)
+
+
+def span_context(context: Context) -> trace.SpanContext:
+    """The span that a context holds, for links."""
+    return trace.get_current_span(context).get_span_context()

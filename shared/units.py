@@ -1,0 +1,155 @@
+"""The copy of the unit directory that a service keeps from events: dated names, parents and identifiers, and who is below whom."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from sqlalchemy import JSON, Boolean, Column, Date, Integer, String, Table, delete, insert, or_, select
+
+from shared.database import ReadSession, WriteSession, fabric, upsert
+from shared.delivery import Meta
+from shared.events.registration import UnitChanged
+
+units = Table(
+    "known_units",
+    fabric,
+    Column("unit", String(36), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("sample", Boolean, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+versions = Table(
+    "known_unit_versions",
+    fabric,
+    Column("unit", String(36), primary_key=True),
+    Column("valid_from", Date, primary_key=True),
+    Column("valid_to", Date),
+    Column("name", String(255), nullable=False),
+    Column("search", String(255), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("parent", String(36), index=True),
+)
+identifiers = Table(
+    "known_unit_identifiers",
+    fabric,
+    Column("unit", String(36), primary_key=True),
+    Column("scheme", String(32), primary_key=True),
+    Column("value", String(64), primary_key=True, index=True),
+    Column("valid_from", Date, primary_key=True),
+    Column("valid_to", Date),
+)
+
+BEGINNING = date(1, 1, 1)
+"""Stands for "always" where a key needs a date."""
+DEPTH = 8
+
+
+def plain(text: str) -> str:
+    """`text` for searching: lower case, no diacritics, đ as d ("Đắk Lắk" -> "dak lak")."""
+    stripped = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    return stripped.replace("đ", "d").replace("Đ", "D").lower()
+
+
+async def on_unit_changed(event: UnitChanged, session: WriteSession, _: Meta | None = None) -> None:
+    """Keep the newest state of a unit; older revisions change nothing."""
+    row = {
+        "unit": event.unit,
+        "revision": event.revision,
+        "position": event.position,
+        "sample": event.sample,
+        "body": event.model_dump(mode="json"),
+    }
+    if not await upsert(session, units, [row], newer="revision"):
+        return
+    for table in (versions, identifiers):
+        await session.execute(delete(table).where(table.c.unit == event.unit))
+    await session.execute(
+        insert(versions),
+        [
+            {
+                "unit": event.unit, "valid_from": v.valid_from, "valid_to": v.valid_to, "name": v.name,
+                "search": plain(v.name), "kind": v.kind, "parent": v.parent,
+            }
+            for v in event.versions
+        ],
+    )
+    if event.identifiers:
+        await session.execute(
+            insert(identifiers),
+            [
+                {"unit": event.unit, "scheme": i.scheme, "value": i.value, "valid_from": i.valid_from or BEGINNING, "valid_to": i.valid_to}
+                for i in event.identifiers
+            ],
+        )
+
+
+def _in_force(table: Table, on: date) -> list[object]:
+    return [table.c.valid_from <= on, or_(table.c.valid_to.is_(None), table.c.valid_to >= on)]
+
+
+async def resolve(session: ReadSession, scheme: str, value: str, on: date) -> str | None:
+    """The unit that `scheme:value` named on a day, or None. Codes were reused, so the day matters."""
+    table = identifiers
+    query = select(table.c.unit).where(table.c.scheme == scheme, table.c.value == value, *_in_force(table, on))  # type: ignore[arg-type]
+    found = (await session.scalars(query)).all()
+    return str(found[0]) if len(found) == 1 else None
+
+
+async def identifiers_of(session: ReadSession, unit: str, on: date) -> list[tuple[str, str]]:
+    """(scheme, value) pairs of a unit on a day, sorted; the first is the one shown to the outside."""
+    query = select(identifiers.c.scheme, identifiers.c.value).where(identifiers.c.unit == unit, *_in_force(identifiers, on))  # type: ignore[arg-type]
+    return sorted((row.scheme, row.value) for row in await session.execute(query))
+
+
+class KnownUnit:
+    """A unit as it was on a day."""
+
+    __slots__ = ("id", "kind", "name", "parent", "position", "sample")
+
+    def __init__(self, row: object) -> None:
+        self.id: str = row.unit  # type: ignore[attr-defined]
+        self.name: str = row.name  # type: ignore[attr-defined]
+        self.kind: str = row.kind  # type: ignore[attr-defined]
+        self.parent: str | None = row.parent  # type: ignore[attr-defined]
+        self.position: int = row.position  # type: ignore[attr-defined]
+        self.sample: bool = row.sample  # type: ignore[attr-defined]
+
+
+async def on_day(session: ReadSession, on: date, among: Iterable[str] | None = None) -> dict[str, KnownUnit]:
+    """Units by id as they were on a day, in official order; only those in `among`, if given."""
+    query = (
+        select(versions, units.c.position, units.c.sample)
+        .join(units, units.c.unit == versions.c.unit)
+        .where(*_in_force(versions, on))  # type: ignore[arg-type]
+        .order_by(units.c.position, versions.c.name)
+    )
+    if among is not None:
+        query = query.where(versions.c.unit.in_(list(among)))
+    return {row.unit: KnownUnit(row) for row in await session.execute(query)}
+
+
+async def known(session: ReadSession, unit: str, on: date) -> KnownUnit | None:
+    """One unit as it was on a day."""
+    return (await on_day(session, on, [unit])).get(unit)
+
+
+async def ancestors(session: ReadSession, unit: str, on: date) -> list[str]:
+    """The ids of the units above, nearest first."""
+    found: list[str] = []
+    here = await known(session, unit, on)
+    while here and here.parent and here.parent not in found and len(found) < DEPTH:
+        found.append(here.parent)
+        here = await known(session, here.parent, on)
+    return found
+
+
+async def descendants(session: ReadSession, unit: str, on: date) -> set[str]:
+    """The ids of all units below, without the unit itself."""
+    found: set[str] = set()
+    level: Sequence[str] = [unit]
+    while level:
+        query = select(versions.c.unit).where(versions.c.parent.in_(level), *_in_force(versions, on))  # type: ignore[arg-type]
+        level = [u for u in (await session.scalars(query)).all() if u not in found]
+        found.update(level)
+    return found

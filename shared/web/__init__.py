@@ -1,0 +1,1 @@
+"""What every service's pages and JSON API have in common."""

@@ -1,0 +1,74 @@
+"""Every error in the reader's language: a page for people, `{"status", "faults"}` for programs; never a stack trace."""
+
+import logging
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+
+from shared.messages import Fault, Message, Overloaded, Refused
+from shared.web.pages import language_of
+
+log = logging.getLogger(__name__)
+
+SIGN_IN = "/registration/sign-in"
+PROBLEMS = {
+    "missing": Message("Thiếu trường này."),
+    "json_invalid": Message("Nội dung không phải JSON hợp lệ."),
+    "extra_forbidden": Message("Không có trường này; hãy bỏ đi."),
+}
+
+
+def wants_json(request: Request) -> bool:
+    """Programs get JSON: everything below `/<service>/api`, and whoever asks for JSON."""
+    return "/api/" in request.url.path or "application/json" in request.headers.get("accept", "")
+
+
+async def on_refused(request: Request, error: Exception) -> Response:
+    """Our own refusals carry their status and faults."""
+    assert isinstance(error, Refused)
+    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Overloaded) else None
+    if error.status == 401 and not wants_json(request):
+        target = request.url.path if request.method == "GET" else "/"
+        return RedirectResponse(f"{SIGN_IN}?next={target}", 303)
+    return answer(request, error.status, error.faults, headers)
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
+    """A request that does not fit its declared form."""
+    assert isinstance(error, RequestValidationError)
+    faults = tuple(
+        Fault(".".join(str(part) for part in found["loc"][1:]), PROBLEMS.get(found["type"], Message("{problem}", problem=_plain(found["msg"]))))
+        for found in error.errors()
+    )
+    return answer(request, 422, faults)
+
+
+def _plain(text: str) -> str:
+    return text.replace("{", "(").replace("}", ")")
+
+
+async def on_http(request: Request, error: Exception) -> Response:
+    """Unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    texts = {404: Message("Không có trang này."), 405: Message("Không dùng được cách gọi này ở đây.")}
+    return answer(request, error.status_code, (Fault("", texts.get(error.status_code, Message("Yêu cầu không thực hiện được."))),))
+
+
+async def on_failure(request: Request, error: Exception) -> Response:
+    """Our own fault: logged whole, told in one sentence."""
+    log.exception("request failed: %s %s", request.method, request.url.path, exc_info=error)
+    return answer(request, 500, (Fault("", Message("Hệ thống gặp lỗi. Dữ liệu chưa thay đổi; đồng chí hãy thử lại sau ít phút.")),))
+
+
+def answer(request: Request, status: int, faults: tuple[Fault, ...], headers: dict[str, str] | None = None) -> Response:
+    """The same faults for a person or a program."""
+    language = language_of(request)
+    if wants_json(request):
+        body = {"status": status, "faults": [{"field": f.field, "message": f.render(language)} for f in faults]}
+        return JSONResponse(body, status, headers=headers)
+    response = request.app.state.pages.render(request, "error.html", status=status, faults=faults)
+    response.status_code = status
+    response.headers.update(headers or {})
+    return response  # type: ignore[no-any-return]

@@ -1,0 +1,69 @@
+"""Builds a service's web application: routes, templates, static files, language, headers, errors, probes and metrics."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import django_htmx
+import swagger_ui_bundle
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from shared.messages import Refused
+from shared.service import Service, running
+from shared.web import errors
+from shared.web.edge import Edge
+from shared.web.pages import Pages
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+HTMX = Path(django_htmx.__file__).parent / "static" / "django_htmx"
+SWAGGER = Path(swagger_ui_bundle.swagger_ui_path)
+
+
+def create(service: Service, routers: Sequence[APIRouter], templates: Path) -> FastAPI:
+    """The application of one service; every route lies below `/<service>`, so a proxy or a parent only has to look at the prefix."""
+    prefix = f"/{service.name}"
+    app = FastAPI(
+        title=f"thidua {service.name}", lifespan=running, docs_url=None, redoc_url=None, openapi_url=f"{prefix}/api/openapi.json"
+    )
+    app.state.service = service
+    app.state.pages = Pages(service, templates)
+    for path, folder in (("static", STATIC), ("vendor", HTMX), ("swagger", SWAGGER)):
+        app.mount(f"{prefix}/{path}", StaticFiles(directory=folder), name=path)
+    for router in routers:
+        app.include_router(router, prefix=prefix)
+    app.include_router(_probes(), prefix=prefix)
+    app.add_exception_handler(Refused, errors.on_refused)
+    app.add_exception_handler(RequestValidationError, errors.on_invalid)
+    app.add_exception_handler(HTTPException, errors.on_http)
+    app.add_exception_handler(Exception, errors.on_failure)
+    app.add_middleware(Edge, telemetry=service.telemetry)
+    return app
+
+
+def _probes() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/live")
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "live"}
+
+    @router.get("/ready")
+    async def ready(request: Request, response: Response) -> dict[str, object]:
+        """Database, broker and durables answer, and the clock is right."""
+        faults = await request.app.state.service.ready()
+        response.status_code = 503 if faults else 200
+        return {"ready": not faults, "faults": faults}
+
+    @router.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        """Prometheus metrics of this service."""
+        return Response(generate_latest(request.app.state.service.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
