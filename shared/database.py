@@ -66,11 +66,11 @@ class Database:
     """Opens sessions on one service's database.
 
     SQLite: a single writing connection (BEGIN IMMEDIATE, WAL, synchronous FULL) and `READERS` reading ones.
-    PostgreSQL: a pool; tables live in the schema named after the service.
+    PostgreSQL: a pool; tables live in `schema`, by default named after the service.
     """
 
-    def __init__(self, url: str, service: str) -> None:
-        self.url, self.service = url, service
+    def __init__(self, url: str, service: str, schema: str = "") -> None:
+        self.url, self.service, self.schema = url, service, schema or service
         self.sqlite = make_url(url).get_backend_name() == "sqlite"
         self.committed = asyncio.Event()
         """Set after each commit that recorded events: the relay's in-process signal."""
@@ -79,7 +79,7 @@ class Database:
             self.writer = _sqlite_engine(url, readers=0)
             self.reader = _sqlite_engine(url, readers=READERS)
         else:
-            options = {"server_settings": {"search_path": service, "application_name": f"thidua-{service}"}}
+            options = {"server_settings": {"search_path": self.schema, "application_name": f"thidua-{service}"}}
             self.writer = create_async_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True, connect_args=options)
             self.reader = self.writer
 

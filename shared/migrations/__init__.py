@@ -1,0 +1,58 @@
+"""Each service's tables are made and changed by Alembic revisions in its own folder; fabric tables come along by shared steps."""
+
+import importlib
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import audit, campaigns, clock, deadletters, inbox, outbox, security, units
+from shared.database import Database, fabric
+
+FABRIC = (audit, campaigns, clock, deadletters, inbox, outbox, security, units)
+"""Modules that declare fabric tables: importing them fills `fabric`."""
+
+HERE = Path(__file__).parent
+
+
+def folder_of(service: str) -> Path:
+    """Where a service's revisions lie."""
+    package = importlib.import_module(f"services.{service}")
+    return Path(package.__path__[0]) / "migrations"
+
+
+def metadata_of(service: str) -> list[MetaData]:
+    """All tables of a service: the fabric's and its own."""
+    return [fabric, importlib.import_module(f"services.{service}.models").metadata]
+
+
+def configuration(service: str, connection: Connection | None = None) -> Config:
+    """Alembic's configuration for one service, made in code: there is one env.py for all."""
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    config.set_main_option("version_locations", str(folder_of(service) / "versions"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = metadata_of(service)
+    return config
+
+
+def head_of(service: str) -> str | None:
+    """The newest revision that this program knows."""
+    return ScriptDirectory.from_config(configuration(service)).get_current_head()
+
+
+async def migrate(database: Database) -> None:
+    """Bring a service's database to the newest revision; doing it again changes nothing."""
+    await _make_schema(database.writer, database)
+    async with database.writer.connect() as connection:
+        await connection.run_sync(lambda c: command.upgrade(configuration(database.service, c), "head"))
+
+
+async def _make_schema(engine: AsyncEngine, database: Database) -> None:
+    if not database.sqlite:
+        async with engine.begin() as connection:
+            await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'))
