@@ -12,7 +12,11 @@ def read_text(path: Path, faults: Faults) -> str | None:
     try:
         raw = path.read_bytes()
     except OSError:
-        faults.add(Place(path.name, 1), Message("Không mở được tệp."), Message("Đặt tệp {file} vào thư mục này.", file=path.name))
+        faults.add(
+            Place(path.name, 1),
+            Message("Không mở được tệp."),
+            Message("Đặt tệp {file} vào thư mục này.", file=path.name),
+        )
         return None
     try:
         text = raw.decode("utf-8-sig")

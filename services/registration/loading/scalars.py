@@ -15,7 +15,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LOCAL_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A text that is not what its field needs."""
 
     def __init__(self, message: Message, cure: Message) -> None:
@@ -27,7 +27,7 @@ class Unreadable(Exception):
 def words(text: str) -> str:
     """Any text but an empty one."""
     if not text.strip():
-        raise Unreadable(Message("Để trống."), Message("Ghi nội dung hoặc bỏ dòng này."))
+        raise UnreadableError(Message("Để trống."), Message("Ghi nội dung hoặc bỏ dòng này."))
     return text
 
 
@@ -35,24 +35,28 @@ def number(text: str) -> Decimal:
     """An exact decimal with a point, of at most 15 digits before and 6 after it."""
     if _NUMBER.fullmatch(text):
         return Decimal(text)
-    message = Message('"{text}" không phải là số đọc được.', text=text[:40])
+    message = Message('"{written}" không phải là số đọc được.', written=text[:40])
     if re.fullmatch(r"-?\d{1,15},\d{1,6}", text):
-        raise Unreadable(message, Message("Ghi {right} (dấu chấm thập phân).", right=text.replace(",", ".")))
-    raise Unreadable(message, Message("Ghi số dạng 1234.5, không có dấu ngăn cách hàng nghìn."))
+        raise UnreadableError(message, Message("Ghi {right} (dấu chấm thập phân).", right=text.replace(",", ".")))
+    raise UnreadableError(message, Message("Ghi số dạng 1234.5, không có dấu ngăn cách hàng nghìn."))
 
 
 def whole(text: str) -> int:
     """A whole number of at most nine digits."""
     if re.fullmatch(r"-?\d{1,9}", text):
         return int(text)
-    raise Unreadable(Message('"{text}" không phải là số nguyên.', text=text[:40]), Message("Ghi số nguyên, ví dụ 2."))
+    raise UnreadableError(
+        Message('"{written}" không phải là số nguyên.', written=text[:40]), Message("Ghi số nguyên, ví dụ 2.")
+    )
 
 
 def yes_no(text: str) -> bool:
-    """true or false, as YAML writes them."""
+    """A truth value: true or false, as YAML writes them."""
     if text in ("true", "false"):
         return text == "true"
-    raise Unreadable(Message('"{text}" không phải là true hay false.', text=text[:40]), Message("Ghi true hoặc false."))
+    raise UnreadableError(
+        Message('"{written}" không phải là true hay false.', written=text[:40]), Message("Ghi true hoặc false.")
+    )
 
 
 def day(text: str) -> date:
@@ -62,7 +66,7 @@ def day(text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise Unreadable(Message('"{text}" không phải là một ngày có thật.', text=text[:40]), _day_cure(text))
+    raise UnreadableError(Message('"{written}" không phải là một ngày có thật.', written=text[:40]), _day_cure(text))
 
 
 def _day_cure(text: str) -> Message:
@@ -78,9 +82,9 @@ def instant(text: str) -> datetime:
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        raise Unreadable(Message('"{text}" không phải là một thời điểm.', text=text[:40]), example) from None
+        raise UnreadableError(Message('"{written}" không phải là một thời điểm.', written=text[:40]), example) from None
     if read.tzinfo is None:
-        raise Unreadable(Message('"{text}" không ghi múi giờ.', text=text[:40]), example)
+        raise UnreadableError(Message('"{written}" không ghi múi giờ.', written=text[:40]), example)
     return read.astimezone(UTC)
 
 
@@ -94,4 +98,4 @@ def one_of(text: str, choices: Iterable[str]) -> str:
     names = list(choices)
     if text in names:
         return text
-    raise Unreadable(Message('Không dùng được "{text}" ở đây.', text=text[:40]), nearest(text, names))
+    raise UnreadableError(Message('Không dùng được "{written}" ở đây.', written=text[:40]), nearest(text, names))
