@@ -1,17 +1,16 @@
 """FastStream on NATS: one batch subscriber per producing stream, with a standing pull request and every message screened first."""
 
 import asyncio
-import contextlib
 import json
 import logging
-from collections.abc import Callable
+from collections import deque
 from typing import Any, cast
 
+import nats.errors
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.js.api import ConsumerConfig
 
 from shared import deadletters
@@ -23,7 +22,11 @@ log = logging.getLogger(__name__)
 BATCH = 200
 EXPIRES_SECONDS = 20.0
 HEARTBEAT_SECONDS = 5.0
+SILENCE_SECONDS = HEARTBEAT_SECONDS * 2 + 1
 RENEW_PAUSE_SECONDS = 0.5
+NANOSECONDS = 1_000_000_000
+HEARTBEAT_STATUS = "100"
+EXPIRED_STATUS = {"404", "408"}
 
 
 class Batch(list[Msg]):
@@ -38,77 +41,78 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
     """FastStream's batch subscriber with its loop replaced.
 
     The stock loop fetches until the batch is full or a timeout ends, and a cancelled fetch strands messages until redelivery.
-    Here one pull request stands at the server; messages are taken as they come, never cancelled; what is there is drained
-    into a batch; the request is renewed when it is used up, ends with a status, or falls silent past its heartbeats.
+    Here one pull request stands at the server and messages land as they come, so nothing is ever cancelled; what has landed
+    becomes a batch; the request is renewed when it is used up, ends with a status, or falls silent past its heartbeats.
     """
 
-    screen: Callable[[list[Msg]], Any]
+    screen: "Screen"
+    landed: deque[Msg]
+    arrived: asyncio.Event
 
     async def _create_subscription(self) -> None:
         """Bind only: streams and durables are provisioned by their own job."""
         if self.subscription is None:
-            self.subscription = cast(Any, await self.connection.subscribe(self.connection.new_inbox(), pending_msgs_limit=-1))
+            self.landed, self.arrived = deque(), asyncio.Event()
+            self._reply = self.connection.new_inbox()
+            self.subscription = cast(Any, await self.connection.subscribe(self._reply, cb=self._land))
             self.add_task(self._consume_pull)
 
+    async def _land(self, message: Msg) -> None:
+        self.landed.append(message)
+        self.arrived.set()
+
     async def _consume_pull(self) -> None:
-        """Take messages for ever; each round applies one batch."""
-        waiting: asyncio.Task[Msg] | None = None
+        """Apply what has landed, batch by batch, for ever."""
         asked = 0
         while self.running:
             if asked <= 0:
                 asked = await self._ask()
-            if waiting is None:
-                waiting = asyncio.create_task(self._inbox.next_msg(timeout=None))
-            done, _ = await asyncio.wait({waiting}, timeout=HEARTBEAT_SECONDS * 2 + 1)
-            if not done:  # neither message nor heartbeat: the request is lost (a broker restart); ask anew, cancel nothing
+            try:
+                await asyncio.wait_for(self.arrived.wait(), SILENCE_SECONDS)
+            except TimeoutError:  # neither message nor heartbeat: the request is lost (a broker restart), so ask anew
                 asked = 0
                 continue
-            first, waiting = waiting, None
-            if (error := first.exception()) is not None:
-                log.warning("subscription interrupted: %s", error)
-                await asyncio.sleep(RENEW_PAUSE_SECONDS)
-                asked = 0
-                continue
-            messages, ended = await self._drain(first.result())
+            messages, ended = await self._take()
             asked = 0 if ended else asked - len(messages)
             if messages:
                 await self.consume(await self.screen(messages))
 
-    @property
-    def _inbox(self) -> Subscription:
-        return cast(Subscription, self.subscription)
-
     async def _ask(self) -> int:
         """Place a standing request at the durable; returns how many messages it allows."""
-        durable = f"{self.stream.name}.{self.config.durable_name}"
-        nanoseconds = 1_000_000_000
         request = {
             "batch": BATCH,
-            "expires": int(EXPIRES_SECONDS * nanoseconds),
-            "idle_heartbeat": int(HEARTBEAT_SECONDS * nanoseconds),
+            "expires": int(EXPIRES_SECONDS * NANOSECONDS),
+            "idle_heartbeat": int(HEARTBEAT_SECONDS * NANOSECONDS),
         }
-        with contextlib.suppress(Exception):
-            await self.connection.publish(
-                f"$JS.API.CONSUMER.MSG.NEXT.{durable}", json.dumps(request).encode(), reply=self._inbox.subject
-            )
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.stream.name}.{self.config.durable_name}"
+        try:
+            await self.connection.publish(subject, json.dumps(request).encode(), reply=self._reply)
+        except nats.errors.Error as error:
+            log.warning("pull request of %s not placed: %s", self.stream.name, error)
+            await asyncio.sleep(RENEW_PAUSE_SECONDS)
         return BATCH
 
-    async def _drain(self, first: Msg) -> tuple[list[Msg], bool]:
-        """The first message and all that already wait behind it, up to a batch; and whether a status ended the request."""
+    async def _take(self) -> tuple[list[Msg], bool]:
+        """All that has landed, up to a batch, and whether a status ended the request."""
         messages: list[Msg] = []
         ended = False
-        current: Msg | None = first
-        while current is not None:
-            status = (current.headers or {}).get("Status") if not current.data else None
+        while self.landed and len(messages) < BATCH:
+            message = self.landed.popleft()
+            status = (message.headers or {}).get("Status") if not message.data else None
             if status is None:
-                messages.append(current)
-            elif status != "100":
+                messages.append(message)
+            elif status != HEARTBEAT_STATUS:
                 ended = True
-                if status not in {"404", "408"}:
-                    log.warning("pull request of %s ended: %s", self.stream.name, (current.headers or {}).get("Description"))
-                    await asyncio.sleep(RENEW_PAUSE_SECONDS)
-            current = await self._inbox.next_msg() if self._inbox.pending_msgs and len(messages) < BATCH else None
+                await self._heed(status, message)
+        if not self.landed:
+            self.arrived.clear()
         return messages, ended
+
+    async def _heed(self, status: str, message: Msg) -> None:
+        """An expired request is everyday; anything else (durable deleted, leader changed) is logged and not hurried."""
+        if status not in EXPIRED_STATUS:
+            log.warning("pull request of %s ended: %s %s", self.stream.name, status, (message.headers or {}).get("Description"))
+            await asyncio.sleep(RENEW_PAUSE_SECONDS)
 
 
 def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
@@ -125,7 +129,8 @@ def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
         reconnect_time_wait=1,
         error_cb=on_error,
         apply_types=False,
-        logger=None,
+        logger=log,
+        log_level=logging.DEBUG,
         graceful_timeout=10,
         **options,
     )
@@ -150,7 +155,7 @@ def subscribe(broker: NatsBroker, stream: str, types: list[str], inbox: Inbox) -
     return standing
 
 
-async def _deliveries(message: Any, *_: Any) -> list[Delivery]:
+async def _deliveries(message: Any) -> list[Delivery]:
     return cast(Batch, message.raw_message).deliveries
 
 

@@ -50,7 +50,7 @@ class Service:
     @property
     def jetstream(self) -> JetStreamContext:
         """The broker's JetStream, once started."""
-        return self.broker.config.broker_config.connection_state.stream  # type: ignore[no-any-return,attr-defined]
+        return self.broker.config.broker_config.connection_state.stream
 
     def now(self) -> datetime:
         """The instant by which this service judges."""

@@ -1,0 +1,178 @@
+"""Outbox, relay, stream, inbox: an event recorded here has its effect there, once."""
+
+import asyncio
+import signal
+
+import nats
+import pytest
+from sqlalchemy import func, select
+
+from shared import deadletters, streams
+from shared.delivery import Meta
+from shared.events.registration import SessionEnded
+from shared.inbox import Hears, inbox
+from shared.outbox import outbox, waiting
+from tests.fabric.conftest import run_service, say, until
+
+
+class Heard:
+    """Remembers committed-order calls; fails for the names it is told to."""
+
+    def __init__(self) -> None:
+        self.hears = Hears("evaluation")
+        self.seen: list[str] = []
+        self.fails: set[str] = set()
+        self.settled: list[str] = []
+        self.hears.settle = self.settle
+        self.hears(self.on_session_ended)
+
+    async def on_session_ended(self, event: SessionEnded, session: object, meta: Meta) -> set[str]:
+        if event.session in self.fails:
+            raise ValueError(f"{event.session} cannot be applied")
+        self.seen.append(event.session)
+        return {event.officer}
+
+    async def settle(self, session: object, key: str, meta: Meta) -> None:
+        self.settled.append(key)
+
+
+async def test_an_event_recorded_in_one_service_is_applied_once_in_another(fabric_settings):
+    heard = Heard()
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
+        await say(teller, *(f"s{n}" for n in range(500)))
+        await until(lambda: len(heard.seen) == 500)
+        await until(lambda: _is(waiting(teller.database), 0))
+        assert sorted(heard.seen) == sorted(f"s{n}" for n in range(500))
+        async with hearer.database.read() as session:
+            assert await session.scalar(select(func.count()).select_from(inbox)) == 500
+        assert len(heard.settled) < 500, "a key is settled once per batch, not once per event"
+        await until(lambda: _is_empty(hearer))
+
+
+async def test_a_duplicate_on_the_stream_has_no_second_effect(fabric_settings):
+    heard = Heard()
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
+        await say(teller, "once")
+        await until(lambda: heard.seen == ["once"])
+        message = await teller.jetstream.get_msg("REGISTRATION", seq=1)
+        headers = {k: v for k, v in message.headers.items() if k != "Nats-Msg-Id"}
+        await teller.jetstream.publish(message.subject, message.data, headers=headers)
+        await say(teller, "next")
+        await until(lambda: "next" in heard.seen)
+        assert heard.seen == ["once", "next"]
+        await until(lambda: _is_empty(hearer))
+
+
+async def test_a_poison_event_does_not_hold_its_neighbours_and_can_be_replayed(fabric_settings, monkeypatch):
+    monkeypatch.setattr("shared.inbox.NAK_SECONDS", (0.05,))
+    monkeypatch.setattr("shared.inbox.MAX_DELIVER", 3)
+    heard = Heard()
+    heard.fails = {"bad"}
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
+        await say(teller, "a", "bad", "b")
+        await until(lambda: {"a", "b"} <= set(heard.seen))
+        await until(lambda: _dead(hearer, 1))
+        async with hearer.database.read() as session:
+            letter = (await deadletters.listed(session))[0]
+        assert "cannot be applied" in letter.reason
+        assert letter.attempts == 3
+        with pytest.raises(ValueError, match="cannot be applied"):
+            await deadletters.replay(hearer.database, hearer.inbox, letter.id)
+        heard.fails = set()
+        await deadletters.replay(hearer.database, hearer.inbox, letter.id)
+        await deadletters.replay(hearer.database, hearer.inbox, letter.id)
+        assert heard.seen.count("bad") == 1
+        await until(lambda: _dead(hearer, 0))
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "reason"),
+    [
+        ({}, b"{}", "'id'"),
+        ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v9", "ce-time": "2023-10-30T00:00:00Z"}, b"{}", "v9"),
+        ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v1", "ce-time": "2023-10-30T00:00:00Z"}, b"{}", "session"),
+        ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v1", "ce-time": "2023-10-30T00:00:00Z"}, b"\xff{", ""),
+        ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v1", "ce-time": "later"}, b"{}", "later"),
+    ],
+)
+async def test_an_unreadable_message_becomes_a_dead_letter_and_its_neighbours_are_applied(fabric_settings, headers, body, reason):
+    heard = Heard()
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
+        await teller.jetstream.publish("registration.session.ended.v1", body, headers=headers or None)
+        await say(teller, "good")
+        await until(lambda: heard.seen == ["good"])
+        await until(lambda: _dead(hearer, 1))
+        async with hearer.database.read() as session:
+            assert reason in (await deadletters.listed(session))[0].reason
+        await until(lambda: _is_empty(hearer))
+
+
+async def test_the_road_goes_on_by_itself_after_the_broker_restarts(fabric_settings, broker):
+    heard = Heard()
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
+        await say(teller, "before")
+        await until(lambda: "before" in heard.seen)
+        await broker.stop(signal.SIGKILL)
+        await say(teller, "during")
+        await broker.start()
+        await say(teller, "after")
+        await until(lambda: {"during", "after"} <= set(heard.seen), 30)
+        assert sorted(heard.seen) == ["after", "before", "during"]
+        await until(lambda: _is_empty(hearer), 15)
+
+
+async def test_single_events_at_a_steady_pace_are_never_stranded(fabric_settings):
+    heard = Heard()
+    times = []
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears):
+        for n in range(100):
+            started = asyncio.get_running_loop().time()
+            await say(teller, f"p{n}")
+            await until(lambda n=n: len(heard.seen) > n, 4)
+            times.append(asyncio.get_running_loop().time() - started)
+    assert max(times) < 4, "an event waited for redelivery: the pull loop stranded it"
+
+
+async def test_provisioning_twice_changes_nothing_and_a_changed_setting_is_updated(fabric_settings):
+    connection = await nats.connect(fabric_settings.nats_url)
+    hears = Heard().hears
+    places, configs = streams.durables([hears], ["kho-bac"]), streams.stream_configs(["kho-bac"], 1)
+    assert len(await streams.provision(connection.jetstream(), configs, places)) == len(configs) + len(places)
+    assert await streams.provision(connection.jetstream(), configs, places) == []
+    configs[-1].max_msgs = 5
+    assert await streams.provision(connection.jetstream(), configs, places) == ["stream INBOUND_kho-bac: updated"]
+    await connection.close()
+
+
+async def test_a_deleted_durable_turns_the_service_not_ready(fabric_settings):
+    heard = Heard()
+    async with run_service(fabric_settings, heard.hears) as hearer:
+        assert await hearer.ready() == []
+        await hearer.jetstream.delete_consumer("REGISTRATION", "evaluation")
+        assert await hearer.ready() == ["REGISTRATION: NotFoundError"]
+
+
+async def test_a_rolled_back_transaction_says_nothing(fabric_settings):
+    async with run_service(fabric_settings, Hears("registration")) as teller:
+        with pytest.raises(RuntimeError):
+            async with teller.database.write() as session:
+                from shared.outbox import record
+                from tests.fabric.conftest import NOW
+
+                await record(session, SessionEnded(session="ghost", officer="x"), NOW)
+                raise RuntimeError
+        async with teller.database.read() as session:
+            assert await session.scalar(select(func.count()).select_from(outbox)) == 0
+
+
+async def _is(found, wanted):
+    return await found == wanted
+
+
+async def _is_empty(service):
+    return not any((await service.lag()).values())
+
+
+async def _dead(service, wanted):
+    async with service.database.read() as session:
+        return await deadletters.count(session) == wanted
