@@ -1,0 +1,74 @@
+# Everything a person does with this repository. `make` alone shows this list.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.SUFFIXES:
+
+ARGS ?=
+PYTEST_WORKERS ?= 2
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+RUNTIME := .venv/.runtime
+TESTING := .venv/.testing
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(RUNTIME) $(TESTING) ## Make .venv with everything pinned; instant the second time
+
+demo: $(RUNTIME) ## Play the movement of 2023 (ARGS='--once --json' plays to the ranking and prints the books)
+	@$(BIN)/thidua demo $(ARGS)
+
+test: $(RUNTIME) $(TESTING) ## Lint, types and all tests, on SQLite and PostgreSQL, with a real broker
+	@$(MAKE) lint
+	@echo "== tests"
+	@$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(ARGS)
+
+lint: $(RUNTIME) $(TESTING) ## Style and types
+	@echo "== ruff"
+	@$(BIN)/ruff check
+	@echo "== mypy"
+	@$(BIN)/mypy
+
+format: $(TESTING) ## Put the code into its form
+	@$(BIN)/ruff check -q --fix --exit-zero
+	@$(BIN)/ruff format
+
+contracts: $(RUNTIME) ## Write the schemas and the AsyncAPI document anew from the contracts
+	@$(BIN)/thidua contracts
+
+bench: $(RUNTIME) $(TESTING) ## Measure: submit-to-score latency, start-up, memory
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+browser: ## Install Chromium for the browser tests (Debian's package), if it is missing
+	@scripts/browser
+
+lock: $(TESTING) ## Pin the dependencies anew (ARGS='--upgrade' for newer ones)
+	@$(COMPILE) --extra setup -o requirements.txt
+	@$(COMPILE) --extra setup --extra test -c requirements.txt -o requirements-test.txt
+
+clean: ## Remove what the other targets made; data stays
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# django-htmx is used for its JavaScript files alone, so Django and what only Django needs are left out.
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header --no-emit-package django --no-emit-package asgiref --no-emit-package sqlparse \
+	pyproject.toml $(ARGS)
+
+.venv/bin/python:
+	@scripts/venv
+
+$(RUNTIME): .venv/bin/python requirements.txt pyproject.toml
+	@echo "Setting up .venv (a minute, once)" >&2
+	@$(PIP) install --require-hashes --no-deps -r requirements.txt >&2
+	@$(PIP) install --no-deps --no-build-isolation -e . >&2
+	@touch $@
+
+$(TESTING): $(RUNTIME) requirements-test.txt
+	@echo "Adding what the tests need" >&2
+	@$(PIP) install --require-hashes --no-deps -r requirements-test.txt >&2
+	@touch $@
+
+.PHONY: help setup demo test lint format contracts bench browser lock clean
