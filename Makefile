@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PYTEST_WORKERS ?= 2
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
 
@@ -16,6 +16,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(RUNTIME) $(TESTING) ## Make .venv with everything pinned; instant the second time
+	@echo ".venv is ready" >&2
 
 demo: $(RUNTIME) ## Play the movement of 2023 (ARGS='--once --json' plays to the ranking and prints the books)
 	@$(BIN)/thidua demo $(ARGS)
