@@ -27,7 +27,8 @@ def parse(text: str, field: str = "value") -> Decimal:
     if problem:
         raise Refused(Fault(field, *problem))
     plain = written.replace(".", "").replace(",", ".") if _GROUPS.fullmatch(written) else written.replace(",", ".")
-    return limited(Decimal(plain), field)
+    value = limited(Decimal(plain), field)
+    return abs(value) if value.is_zero() else value
 
 
 def limited(value: Decimal, field: str = "value") -> Decimal:
@@ -92,7 +93,7 @@ def _malformed(written: str) -> tuple[Message, Message]:
         return Message("Trong số có khoảng trắng."), _write(joined)
     if re.fullmatch(r"[+-]?[0-9.,]+[eE][+-]?[0-9]+", written):
         return Message("Không nhận số viết dạng lũy thừa."), Message("Hãy ghi đủ các chữ số, ví dụ 1200000.")
-    if re.fullmatch(r"[+-]?[0-9.,]*[0-9]\s*\D+", written):
+    if re.fullmatch(r"[+-]?[0-9.,]*[0-9]\s*[^0-9.,]+", written):
         return Message("Sau số có chữ hoặc ký hiệu."), Message("Chỉ ghi số; đơn vị tính đã có ở cột bên cạnh.")
     return Message("“{written}” không phải là số.", written=_short(written)), _write(_EXAMPLE)
 

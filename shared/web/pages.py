@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from shared.events.campaign import Text
 from shared.messages import LANGUAGES, Message, translate
 from shared.service import Service
-from shared.web import formats
+from shared.web import charts, formats, navigation
 
 SHARED_TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE = "thidua-language"
@@ -26,15 +27,14 @@ def language_of(request: Request) -> str:
 
 
 class Pages:
-    """Renders the templates of one service. In a template: `_("…")`, `number`, `percent`, `day`, `moment`, `officer`, `lang`, `csrf`."""
+    """Renders the templates of one service, with one environment per language, so that imported macros speak it too.
+
+    In a template: `_("…")`, `lang`, the filters of `shared/web/formats.py`, `officer`, `csrf`, `service`, `now`, `simulated`, `charts`.
+    """
 
     def __init__(self, service: Service, templates: Path) -> None:
         self.service = service
-        self.environment = Environment(
-            loader=ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(SHARED_TEMPLATES)]),
-            autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        )
-        self.environment.filters |= formats.FILTERS
+        self.environments = {language: _environment(language, templates) for language in LANGUAGES}
 
     def render(self, request: Request, template: str, **context: Any) -> HTMLResponse:
         """A template as an HTML answer."""
@@ -42,21 +42,32 @@ class Pages:
 
     def text(self, request: Request, template: str, **context: Any) -> str:
         """A template as text, for fragments that are pushed."""
-        language = language_of(request)
         officer = getattr(request.state, "officer", None)
-        return self.environment.get_template(template).render(
-            request=request, lang=language, _=_translator(language), officer=officer, csrf=officer.csrf if officer else "",
+        return self.environments[language_of(request)].get_template(template).render(
+            request=request, officer=officer, csrf=officer.csrf if officer else "",
             service=self.service.name, now=self.service.now(), simulated=self.service.settings.simulated, **context,
         )
 
 
+def _environment(language: str, templates: Path) -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(SHARED_TEMPLATES)]),
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )
+    environment.filters |= formats.filters(language)
+    environment.globals |= {"_": _translator(language), "lang": language, "charts": charts, "navigation": navigation.entries}
+    return environment
+
+
 def _translator(language: str) -> Callable[..., Any]:
-    def gettext(text: str | Message, **parameters: Any) -> str:
-        """The text in the reader's language, its parameters filled in and escaped."""
+    def gettext(text: str | Message | Text | None, **parameters: Any) -> str:
+        """The text in the reader's language, its parameters filled in and escaped; of a campaign's own words, the right ones."""
         if isinstance(text, Message):
             return text.render(language)
-        translated = translate(text, language)
-        return Markup(translated).format(**parameters) if parameters else translated
+        if isinstance(text, Text):
+            return text.in_language(language)
+        translated = translate(text or "", language)
+        return Markup(escape(translated)).format(**parameters) if parameters else translated
 
     return gettext
 

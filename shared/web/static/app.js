@@ -1,0 +1,60 @@
+"use strict";
+// What HTML alone cannot do: move the focus to an error summary, keep what was typed from being lost, say when the connection is gone.
+
+(() => {
+  const focusSummary = (root) => root.querySelector?.("[data-focus]")?.focus();
+  document.addEventListener("DOMContentLoaded", () => focusSummary(document));
+  document.addEventListener("htmx:afterSwap", (event) => focusSummary(event.target));
+
+  // A fault answered to a fragment request (4xx with HTML) is shown, not swallowed.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const status = event.detail.xhr.status;
+    if (status === 401) { window.location.assign(`/registration/sign-in?next=${encodeURIComponent(window.location.pathname)}`); }
+    else if (status === 409 || status === 422) { event.detail.shouldSwap = true; event.detail.isError = false; }
+  });
+
+  // A form sent twice by an impatient click is sent once; the button wakes up again if the page is restored.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) { return; }
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "yes";
+    unsaved.delete(form);
+  });
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
+  });
+
+  // Leaving a form marked data-keep with typed but unsent values asks first.
+  const unsaved = new Set();
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest?.("form[data-keep]");
+    if (form) { unsaved.add(form); }
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if ([...unsaved].some((form) => form.isConnected)) { event.preventDefault(); }
+  });
+
+  // A select or checkbox marked data-submit sends its form at once (filters).
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("[data-submit]")) { event.target.form.requestSubmit(); }
+  });
+
+  // A block of cells pasted from a spreadsheet into a grid (data-grid) fills the fields to the right and below.
+  document.addEventListener("paste", (event) => {
+    const start = event.target;
+    const grid = start.closest?.("[data-grid]");
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (!grid || !start.matches("input[data-row][data-column]") || !/[\t\n]/.test(text.trimEnd())) { return; }
+    event.preventDefault();
+    const row = Number(start.dataset.row);
+    const column = Number(start.dataset.column);
+    text.replace(/\r/g, "").trimEnd().split("\n").forEach((line, down) => line.split("\t").forEach((cell, right) => {
+      const field = grid.querySelector(`input[data-row="${row + down}"][data-column="${column + right}"]`);
+      if (field) {
+        field.value = cell.trim();
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+    }));
+  });
+})();
