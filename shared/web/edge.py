@@ -5,10 +5,11 @@ from typing import Any
 
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry as names
+from shared.messages import Fault, Refused
+from shared.messages import Message as Words
 from shared.telemetry import Telemetry, parent_of
 
 BODY_LIMIT = 2_000_000
@@ -23,8 +24,10 @@ SECURITY_HEADERS = {
 }
 
 
-class TooLarge(Exception):
-    """The body is larger than `BODY_LIMIT` bytes."""
+class TooLarge(Refused):
+    """The body is larger than `BODY_LIMIT` bytes. Raised where the body is read, so that the answer is in the reader's language."""
+
+    status = 413
 
 
 class Edge:
@@ -49,40 +52,32 @@ class Edge:
 
         parent = parent_of(headers.get("traceparent"))
         with self.telemetry.span(f"{scope['method']} ?", parent, SpanKind.SERVER, **{names.METHOD: scope["method"]}) as span:
-            if _declared(headers) > BODY_LIMIT:
-                await _refuse(scope, receive, sending)
-            else:
-                await self._within_limit(scope, receive, sending)
+            await self.app(scope, _limited(receive, _declared(headers)), sending)
             route = _route(scope)
             span.update_name(names.SPAN_REQUEST.format(method=scope["method"], route=route))
             span.set_attributes({names.ROUTE: route, names.STATUS: status})
         self.telemetry.requests.labels(route, scope["method"], str(status)).observe(perf_counter() - started)
 
-    async def _within_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seen = 0
 
-        async def counting() -> Message:
-            nonlocal seen
+def _limited(receive: Receive, declared: int) -> Receive:
+    """`receive`, refusing once the body is declared or seen to be too large."""
+    seen = declared if declared > BODY_LIMIT else 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        if seen <= BODY_LIMIT:
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > BODY_LIMIT:
-                raise TooLarge
-            return message
+            if seen <= BODY_LIMIT:
+                return message
+        raise TooLarge(Fault("", Words("Nội dung gửi lên lớn hơn 2 MB."), Words("Hãy chia nhỏ rồi gửi lại.")))
 
-        try:
-            await self.app(scope, counting, send)
-        except TooLarge:
-            await _refuse(scope, receive, send)
+    return limited
 
 
 def _declared(headers: Headers) -> int:
     value = headers.get("content-length", "0")
     return int(value) if value.isdigit() else 0
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    text = {"vi": "Nội dung gửi lên lớn hơn 2 MB. Hãy chia nhỏ rồi gửi lại.", "en": "The body is larger than 2 MB. Split it and send again."}
-    await JSONResponse({"status": 413, "faults": [{"field": "", **text}]}, 413)(scope, receive, send)
 
 
 def _route(scope: Scope) -> str:
