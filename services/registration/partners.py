@@ -57,3 +57,9 @@ async def listed(session: ReadSession, campaign: str) -> list[PartnerSystem]:
     """The partner systems of a campaign, by client name."""
     query = select(PartnerSystem).where(PartnerSystem.campaign == campaign).order_by(PartnerSystem.client)
     return list(await session.scalars(query))
+
+
+async def clients(session: ReadSession) -> list[str]:
+    """The client names of every partner system that may publish, for the streams that the provisioning job makes."""
+    query = select(PartnerSystem.client).where(PartnerSystem.active).distinct().order_by(PartnerSystem.client)
+    return list(await session.scalars(query))

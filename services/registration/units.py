@@ -185,3 +185,23 @@ async def lineage(session: ReadSession) -> list[Lineage]:
 
 def _name(known: Mapping[str, KnownUnit], unit: str) -> str:
     return known[unit].name if unit in known else "?"
+
+
+async def clusters(session: ReadSession, campaign: str, on: date) -> dict[str, str]:
+    """The cluster of each unit that is in one on a day."""
+    query = select(Membership.unit, Membership.cluster).where(
+        Membership.campaign == campaign,
+        Membership.valid_from <= on,
+        or_(Membership.valid_to.is_(None), Membership.valid_to >= on),
+    )
+    return dict((await session.execute(query)).tuples().all())
+
+
+async def identifiers(session: ReadSession, on: date) -> dict[str, list[str]]:
+    """What the outside calls each unit on a day, as sorted scheme:value."""
+    table = units.identifiers
+    in_force = (table.c.valid_from <= on, or_(table.c.valid_to.is_(None), table.c.valid_to >= on))
+    found: dict[str, list[str]] = {}
+    for row in await session.execute(select(table).where(*in_force).order_by(table.c.scheme, table.c.value)):
+        found.setdefault(row.unit, []).append(f"{row.scheme}:{row.value}")
+    return found
