@@ -1,6 +1,7 @@
 """The movement's dates and reporting rounds."""
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from services.registration.loading.document import Document, Steps
 from services.registration.loading.faults import Faults
@@ -53,11 +54,10 @@ def _before(ends: datetime) -> Message:
 
 def check_rounds(document: Document, faults: Faults) -> None:
     """Windows follow one another without gaps; each deadline leaves a working day after the cut-off, inside the movement."""
-    previous: Round | None = None
+    before = {path: document.values.get(earlier) for earlier, path in pairwise(document.entries("rounds"))}
     for path, round in document.each(Round, "rounds"):
-        _check_window(document, path, round, previous, faults)
-        _check_deadline(document, path, round, previous, faults)
-        previous = round
+        _check_window(document, path, round, before.get(path), faults)
+        _check_deadline(document, path, round, before.get(path), faults)
 
 
 def _check_window(document: Document, path: Steps, round: Round, previous: Round | None, faults: Faults) -> None:
@@ -69,7 +69,7 @@ def _check_window(document: Document, path: Steps, round: Round, previous: Round
     if previous and round.window_start != (expected := previous.cutoff + timedelta(days=1)):
         message = Message("Kỳ số liệu không nối tiếp kỳ trước: hở hoặc chồng ngày.")
         faults.add(document.place(*path, "window_start"), message, Message("Ghi {day:%Y-%m-%d}.", day=expected))
-    if not previous and starts and round.window_start < starts:
+    if path == ("rounds", 0) and starts and round.window_start < starts:
         message = Message("Kỳ số liệu bắt đầu trước khi phát động phong trào.")
         cure = Message("Ghi ngày từ {day:%Y-%m-%d} trở đi.", day=starts)
         faults.add(document.place(*path, "window_start"), message, cure)

@@ -112,10 +112,11 @@ def _line(row: Row) -> Line | None:
     last = row.read("valid_to", day)
     identifiers = tuple(_identifiers(row, kind, first, last))
     position = row.read("position", whole) if row.required("position") else None
-    if first and last and last < first:
+    backwards = bool(first and last and last < first)
+    if backwards:
         cure = Message("Ghi ngày từ {day:%Y-%m-%d} trở đi hoặc để trống.", day=first)
         row.add("valid_to", Message("Ngày hết hiệu lực ở trước ngày có hiệu lực."), cure)
-    if not (key and name and kind and first) or position is None or (row["valid_to"] and not last):
+    if not (key and name and kind and first) or position is None or backwards or (row["valid_to"] and not last):
         return None
     version = UnitVersion(valid_from=first, valid_to=last, name=name, kind=kind, parent=row["parent"] or None)
     return Line(row, key, version, identifiers, position)
