@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 SIDE_BY_SIDE = 12
 IDLE_SECONDS = 0.2
-SPEEDS = {1: "1 phút mỗi giây", 10: "10 phút mỗi giây", 60: "1 giờ mỗi giây", 1440: "1 ngày mỗi giây"}
+SPEEDS = (1, 10, 60, 1440)
 """Simulated minutes per second of the wall, for playing on with people watching."""
 
 Moved = Callable[[datetime], None]

@@ -1,0 +1,80 @@
+"""The `thidua` command. Every subcommand has --help with an example; results go to standard output, progress to standard error."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from services import commands
+from shared import settings as configuration
+from shared.bundled import BrokerMissing
+from shared.messages import Refused
+from shared.settings import SERVICES, Settings, SettingsRefused
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(prog="thidua", description="Run an emulation movement (phong trào thi đua).")
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+
+    def verb(name: str, does: str, example: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=does, description=does, epilog=f"Example: {example}")
+        made.add_argument("--data", type=Path, help="data folder (THIDUA_DATA)")
+        return made
+
+    demo = verb("demo", "Play the movement of 2023 in simulated time.", "thidua demo --once --json --seed 7")
+    demo.add_argument("--once", action="store_true", help="play to the ranking without stopping, then end")
+    demo.add_argument("--json", action="store_true", help="with --once: print the books as one JSON object, last")
+    demo.add_argument("--seed", type=int, default=1, help="another seed tells another story")
+    demo.add_argument("--keep", type=Path, metavar="DIR", help="keep the data in DIR")
+    verb("up", "Run all four services in one process; goes on with a simulation that lives in the data folder.", "thidua up --data DIR")
+    run = verb("run", "Run one service.", "thidua run reporting")
+    run.add_argument("service", choices=SERVICES)
+    migrate = verb("migrate", "Bring the databases to the newest revision.", "thidua migrate reporting")
+    migrate.add_argument("services", nargs="*", default=list(SERVICES), metavar="SERVICE")
+    verb("provision", "Make or update streams and durables; doing it again changes nothing.", "thidua provision")
+    load = verb("load", "Check a campaign's folder and put it in force.", "thidua load deploy/campaigns/lai-chau-2023")
+    load.add_argument("folder", type=Path)
+    contracts = verb("contracts", "Write schemas and the AsyncAPI document, or check them.", "thidua contracts --check")
+    contracts.add_argument("--check", action="store_true", help="write nothing; fail when they are out of date")
+    publish = verb("publish", "Publish a CloudEvent (structured JSON) as a partner.", "thidua publish event.json --client kho-bac")
+    publish.add_argument("file", type=Path)
+    publish.add_argument("--client", required=True, help="the partner's client name")
+    dead = verb("dead-letters", "List, show or replay events that could not be applied.", "thidua dead-letters list evaluation")
+    dead.add_argument("action", choices=("list", "show", "replay"))
+    dead.add_argument("service", choices=SERVICES)
+    dead.add_argument("letter", nargs="?", help="the dead letter's id, for show and replay")
+    rebuild = verb("rebuild", "Rebuild a service's tables from the streams alone, beside the live ones.", "thidua rebuild evaluation --json")
+    rebuild.add_argument("service", choices=("evaluation",))
+    rebuild.add_argument("--json", action="store_true", help="print the result as one JSON object, last")
+    audit = verb("audit", "Verify the hash chain of the audit trails.", "thidua audit verify")
+    audit.add_argument("action", choices=("verify",))
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    given = parser().parse_args(arguments)
+    try:
+        settings = configuration.load(**({"data": given.data} if given.data else {}))
+        logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        return asyncio.run(_dispatch(given, settings))
+    except (SettingsRefused, BrokerMissing) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except Refused as error:
+        for fault in error.faults:
+            print(fault.render("vi"), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _dispatch(given: argparse.Namespace, settings: Settings) -> int:
+    return await commands.COMMANDS[given.verb](given, settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

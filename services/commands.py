@@ -1,0 +1,185 @@
+"""What each `thidua` command does: one function each, settings in, exit status out."""
+
+import argparse
+import asyncio
+import importlib
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import nats
+import uvicorn
+
+from services import local
+from services.local import Local, database_of
+from shared import audit, deadletters, security
+from shared.bundled import BundledBroker
+from shared.clock import Clock
+from shared.delivery import STRUCTURED
+from shared.events import documents
+from shared.inbox import Inbox
+from shared.settings import SERVICES, Settings
+from shared.telemetry import Telemetry
+
+Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
+COMMANDS: dict[str, Command] = {}
+SCHEMAS = Path(__file__).parents[1] / "shared" / "events" / "schemas"
+
+
+def command(function: Command) -> Command:
+    """Register a command under its function's name."""
+    COMMANDS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+@asynccontextmanager
+async def with_broker(settings: Settings) -> AsyncIterator[Settings]:
+    """Settings with a broker's address: the one named, or the bundled one, started on the data folder."""
+    if settings.nats_url:
+        yield settings
+        return
+    broker = BundledBroker(settings.data / local.BROKER_FOLDER)
+    await broker.start()
+    try:
+        yield settings.model_copy(update={"nats_url": broker.url})
+    finally:
+        await broker.stop()
+
+
+@command
+async def demo(given: argparse.Namespace, settings: Settings) -> int:
+    """Play the movement."""
+    simulation = importlib.import_module("services.simulation.demo")
+    status: int = await simulation.demo(settings, once=given.once, as_json=given.json, seed=given.seed, keep=given.keep)
+    return status
+
+
+@command
+async def up(_: argparse.Namespace, settings: Settings) -> int:
+    """All four services; a simulation goes on, otherwise time is real."""
+    scene = importlib.import_module("services.simulation.scene")
+    if (mark := scene.Mark.read(settings.data)) is not None:
+        status: int = await importlib.import_module("services.simulation.demo").resume(settings, mark)
+        return status
+    stop = asyncio.Event()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(which, stop.set)
+    async with Local(settings) as whole:
+        await whole.start()
+        whole.tick()
+        print(f"pages at {await whole.serve(settings.port)}", file=sys.stderr)
+        await stop.wait()
+    return 0
+
+
+@command
+async def run(given: argparse.Namespace, settings: Settings) -> int:
+    """One service; streams, durables and tables must be there."""
+    app = local.app_of(given.service, settings)
+    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level=settings.log_level, access_log=False)
+    server = uvicorn.Server(config)
+    await server.serve()
+    return 0 if server.started else 1
+
+
+@command
+async def migrate(given: argparse.Namespace, settings: Settings) -> int:
+    """Tables."""
+    await local.migrate_all(settings, given.services)
+    print(f"migrated: {', '.join(given.services)}", file=sys.stderr)
+    return 0
+
+
+@command
+async def provision(_: argparse.Namespace, settings: Settings) -> int:
+    """Streams and durables."""
+    async with with_broker(settings) as complete:
+        lines = await local.provision(complete)
+    print("\n".join(lines) or "nothing to change")
+    return 0
+
+
+@command
+async def load(given: argparse.Namespace, settings: Settings) -> int:
+    """A campaign's folder."""
+    campaigns = importlib.import_module("services.registration.campaigns")
+    async with database_of(settings, "registration") as database, database.write() as session:
+        outcome = await campaigns.load(session, given.folder, security.wall_now())
+    print(f"{outcome.campaign}: version {outcome.version}, {'new' if outcome.changed else 'unchanged'}")
+    return 0
+
+
+@command
+async def contracts(given: argparse.Namespace, _: Settings) -> int:
+    """Schemas and the AsyncAPI document."""
+    hears = [local.hears_of(service) for service in SERVICES]
+    lines = documents.check(SCHEMAS, hears) if given.check else documents.write(SCHEMAS, hears)
+    print("\n".join(lines) or "up to date")
+    return 1 if given.check and lines else 0
+
+
+@command
+async def publish(given: argparse.Namespace, settings: Settings) -> int:
+    """One structured CloudEvent; its type's first token is replaced by the partner's own subject."""
+    body = given.file.read_bytes()
+    kind = str(json.loads(body)["type"])
+    subject = f"inbound.{given.client}.{kind.removeprefix('inbound.')}"
+    connection = await nats.connect(settings.nats_url or "nats://127.0.0.1:4222")
+    try:
+        receipt = await connection.jetstream().publish(subject, body, headers={"content-type": STRUCTURED})
+    finally:
+        await connection.close()
+    print(f"{subject}: stored as {receipt.stream}/{receipt.seq}")
+    return 0
+
+
+@command
+async def dead_letters(given: argparse.Namespace, settings: Settings) -> int:
+    """Events that could not be applied."""
+    async with database_of(settings, given.service) as database:
+        if given.action == "replay":
+            inbox = Inbox(database, local.hears_of(given.service), Telemetry(given.service), Clock(simulated=settings.simulated))
+            await deadletters.replay(database, inbox, given.letter or "")
+            print(f"{given.letter}: applied")
+            return 0
+        async with database.read() as session:
+            rows = [await deadletters.find(session, given.letter or "")] if given.action == "show" else await deadletters.listed(session)
+    for row in rows:
+        print(_letter(row) if given.action == "show" else f"{row.id}  {row.kept:%d/%m/%Y %H:%M}  {row.type}  {row.reason}")
+    return 0
+
+
+def _letter(row: object) -> str:
+    fields = {name: getattr(row, name) for name in ("id", "event", "type", "subject", "headers", "reason", "attempts")}
+    kept: datetime = row.kept  # type: ignore[attr-defined]
+    fields |= {"kept": kept.isoformat(), "body": row.body.decode("utf-8", "replace")}  # type: ignore[attr-defined]
+    return json.dumps(fields, ensure_ascii=False, indent=2)
+
+
+@command
+async def rebuild(given: argparse.Namespace, settings: Settings) -> int:
+    """Evaluation's tables from the streams alone."""
+    rebuilding = importlib.import_module("services.evaluation.rebuild")
+    async with with_broker(settings) as complete:
+        result = await rebuilding.rebuild(complete)
+    print(json.dumps(result, ensure_ascii=False) if given.json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+    return 0
+
+
+@command
+async def audit_verify(_: argparse.Namespace, settings: Settings) -> int:
+    """Every service's hash chain."""
+    status = 0
+    for service in SERVICES:
+        async with database_of(settings, service) as database, database.read() as session:
+            entries, broken = await audit.verify(session)
+        print(f"{service}: {entries} entries, " + ("the chain holds" if broken is None else f"broken at entry {broken}"))
+        status = status or int(broken is not None)
+    return status
+
+
+COMMANDS["audit"] = COMMANDS.pop("audit-verify")
