@@ -72,6 +72,8 @@ FORM = {
     "half a place": Wrong(YAML, "code: ty-dong", "decimals: 3", "decimals: 2.5", "units_of_measure[1].decimals", '"2.5" is not a whole number', "whole number"),
     "day as spoken": Wrong(YAML, "code: ky-2", "2023-08-14", "14/8/2023", "rounds[1].cutoff", '"14/8/2023" is not a day', "Write 2023-08-14 "),
     "no such day": Wrong(YAML, "code: ky-2", "2023-08-14", "2023-02-30", "rounds[1].cutoff", '"2023-02-30" is not a day', "year-month-day"),
+    "for ever": Wrong(UNITS, FIRM, "2023-01-01,,", "2023-01-01,9999-12-31,", "valid_to", '"9999-12-31" is not a day', "year-month-day"),
+    "end of time": Wrong(YAML, "code: ky-5", "2023-10-30T17:00:00+07:00", "9999-12-31T23:00:00-07:00", "rounds[4].deadline", "not a point in time", "+07:00"),
     "no time zone": Wrong(YAML, "code: ky-2", "2023-08-24T17:00:00+07:00", "2023-08-24T17:00:00", "rounds[1].deadline", "time zone", "+07:00"),
     "no instant": Wrong(YAML, "code: ky-2", "2023-08-24T17:00:00+07:00", "17h 24/8", "rounds[1].deadline", "not a point in time", "+07:00"),
     "yes for true": Wrong(YAML, "work_duties:", "confirmed_by_parent: false", "confirmed_by_parent: no", "work_duties[0].confirmed_by_parent", "neither true nor false", "true or false"),

@@ -1,4 +1,4 @@
-"""A campaign's folder, read and checked as a whole: everything in it is sound, or every fault is told and nothing loads."""
+"""A campaign's folder, read and checked as a whole: all of it is sound, or every fault is told and nothing loads."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ class Loaded:
 
 
 def read(folder: Path) -> Loaded:
-    """Read campaign.yaml, units.csv, successions.csv and officers.csv; raise `LoadingRefused` with every fault of all four."""
+    """Read campaign.yaml, units.csv, successions.csv, officers.csv; raise `LoadingRefused` with the faults of all four."""
     faults = Faults()
     document, campaign = read_movement(folder / "campaign.yaml", faults)
     directory = read_units(folder / "units.csv", faults)

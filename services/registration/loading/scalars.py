@@ -12,6 +12,7 @@ from shared.messages import Message
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,6})?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_YEARS = range(1800, 2200)
 _LOCAL_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
 
@@ -60,10 +61,10 @@ def yes_no(text: str) -> bool:
 
 
 def day(text: str) -> date:
-    """A calendar day, yyyy-mm-dd."""
+    """A calendar day, yyyy-mm-dd, near enough to reckon with; "for ever" is an empty cell, not the year 9999."""
     try:
-        if _DAY.fullmatch(text):
-            return date.fromisoformat(text)
+        if _DAY.fullmatch(text) and (read := date.fromisoformat(text)).year in _YEARS:
+            return read
     except ValueError:
         pass
     raise UnreadableError(Message('"{written}" không phải là một ngày có thật.', written=text[:40]), _day_cure(text))
@@ -79,13 +80,19 @@ def _day_cure(text: str) -> Message:
 def instant(text: str) -> datetime:
     """A point in time with its offset from UTC; returned in UTC."""
     example = Message("Ghi theo dạng 2023-10-30T17:00:00+07:00.")
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        raise UnreadableError(Message('"{written}" không phải là một thời điểm.', written=text[:40]), example) from None
+    read = _parsed(text)
+    if read is None or read.year not in _YEARS:
+        raise UnreadableError(Message('"{written}" không phải là một thời điểm.', written=text[:40]), example)
     if read.tzinfo is None:
         raise UnreadableError(Message('"{written}" không ghi múi giờ.', written=text[:40]), example)
     return read.astimezone(UTC)
+
+
+def _parsed(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 READERS: dict[Any, Callable[[str], Any]] = {

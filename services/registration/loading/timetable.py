@@ -53,7 +53,7 @@ def _before(ends: datetime) -> Message:
 
 
 def check_rounds(document: Document, faults: Faults) -> None:
-    """Windows follow one another without gaps; each deadline leaves a working day after the cut-off, inside the movement."""
+    """Windows follow one another without gaps; each deadline leaves a working day and stays inside the movement."""
     before = {path: document.values.get(earlier) for earlier, path in pairwise(document.entries("rounds"))}
     for path, round in document.each(Round, "rounds"):
         _check_window(document, path, round, before.get(path), faults)
@@ -96,5 +96,5 @@ def _check_deadline(document: Document, path: Steps, round: Round, previous: Rou
         faults.add(place, message, cure)
     if not round.window_start <= round.opens_at.astimezone(LOCAL).date() or round.opens_at >= round.deadline:
         message = Message("Kỳ báo cáo mở ngoài khoảng từ đầu kỳ số liệu đến hạn gửi.")
-        cure = Message("Ghi thời điểm mở sau ngày chốt và trước hạn gửi.")
+        cure = Message("Ghi thời điểm mở từ đầu kỳ số liệu và trước hạn gửi.")
         faults.add(document.place(*path, "opens_at"), message, cure)
