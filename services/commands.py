@@ -17,7 +17,7 @@ import uvicorn
 from services import local
 from services.local import Local, database_of
 from shared import audit, deadletters, security
-from shared.bundled import BundledBroker
+from shared.bundled import BundledBroker, running_in
 from shared.clock import Clock
 from shared.delivery import STRUCTURED
 from shared.events import documents
@@ -38,9 +38,9 @@ def command(function: Command) -> Command:
 
 @asynccontextmanager
 async def with_broker(settings: Settings) -> AsyncIterator[Settings]:
-    """Settings with a broker's address: the one named, or the bundled one, started on the data folder."""
-    if settings.nats_url:
-        yield settings
+    """Settings with a broker's address: the one named, the bundled one that runs on the data folder, or one started on it."""
+    if address := settings.nats_url or running_in(settings.data / local.BROKER_FOLDER):
+        yield settings.model_copy(update={"nats_url": address})
         return
     broker = BundledBroker(settings.data / local.BROKER_FOLDER)
     await broker.start()

@@ -1,7 +1,9 @@
 """The bundled nats-server: found beside the interpreter, started on loopback with its own folder, stopped by us alone."""
 
 import asyncio
+import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -9,6 +11,7 @@ import sys
 from pathlib import Path
 
 READY_SECONDS = 10.0
+PR_SET_PDEATHSIG = 1
 MAX_PAYLOAD = 2 * 1024 * 1024
 
 CONFIGURATION = """\
@@ -32,6 +35,23 @@ def program() -> str:
     if found is None:
         raise BrokerMissing("nats-server is missing: run `make setup`, or set THIDUA_NATS_URL to a broker that runs.")
     return found
+
+
+def _die_with_parent() -> None:
+    """On Linux the broker ends when its parent is killed, so that a killed demo leaves no process behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def running_in(folder: Path) -> str | None:
+    """The address of the broker that already serves this folder, or None."""
+    config = folder / "nats.conf"
+    found = re.search(r'listen: "(127\.0\.0\.1):(\d+)"', config.read_text(encoding="utf-8")) if config.exists() else None
+    if found is None:
+        return None
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return f"nats://{found[1]}:{found[2]}" if probe.connect_ex((found[1], int(found[2]))) == 0 else None
 
 
 def free_port(preferred: int = 0) -> int:
@@ -66,7 +86,7 @@ class BundledBroker:
         config.write_text(CONFIGURATION.format(port=self.port, store=store, payload=MAX_PAYLOAD), encoding="utf-8")
         with (self.folder / "nats.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                program(), "-c", str(config), stdout=log, stderr=log, start_new_session=True
+                program(), "-c", str(config), stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_parent
             )
         await asyncio.wait_for(self._answering(), READY_SECONDS)
 
