@@ -5,12 +5,14 @@ from typing import Any
 
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry as names
 from shared.messages import Fault, Refused
 from shared.messages import Message as Words
 from shared.telemetry import Telemetry, parent_of
+from shared.web.errors import on_failure
 
 BODY_LIMIT = 2_000_000
 SECURITY_HEADERS = {
@@ -41,22 +43,30 @@ class Edge:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        started, status = perf_counter(), 500
+        started: float = perf_counter()
+        status: int | None = None
+        live = False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, live
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(scope, message)
+                live = _add_headers(scope, message)
             await send(message)
 
         parent = parent_of(headers.get("traceparent"))
         with self.telemetry.span(f"{scope['method']} ?", parent, SpanKind.SERVER, **{names.METHOD: scope["method"]}) as span:
-            await self.app(scope, _limited(receive, _declared(headers)), sending)
+            try:
+                await self.app(scope, _limited(receive, _declared(headers)), sending)
+            except Exception as error:  # answered here, inside, so that an error page too carries the headers and is counted
+                if status is not None:
+                    raise
+                await (await on_failure(Request(scope), error))(scope, receive, sending)
             route = _route(scope)
             span.update_name(names.SPAN_REQUEST.format(method=scope["method"], route=route))
-            span.set_attributes({names.ROUTE: route, names.STATUS: status})
-        self.telemetry.requests.labels(route, scope["method"], str(status)).observe(perf_counter() - started)
+            span.set_attributes({names.ROUTE: route, names.STATUS: status or 0})
+        if not live:  # how long somebody watched a live page is no latency
+            self.telemetry.requests.labels(route, scope["method"], str(status or 0)).observe(perf_counter() - started)
 
 
 def _limited(receive: Receive, declared: int) -> Receive:
@@ -86,7 +96,8 @@ def _route(scope: Scope) -> str:
     return getattr(route, "path", None) or "other"
 
 
-def _add_headers(scope: Scope, message: Message) -> None:
+def _add_headers(scope: Scope, message: Message) -> bool:
+    """Add what every answer carries; True when the answer is a live stream."""
     headers = MutableHeaders(scope=message)
     for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
@@ -94,3 +105,4 @@ def _add_headers(scope: Scope, message: Message) -> None:
         headers.setdefault("strict-transport-security", "max-age=31536000; includeSubDomains")
     static = any(part in scope["path"] for part in ("/static/", "/vendor/", "/swagger/"))
     headers.setdefault("cache-control", "max-age=3600" if static else "no-store")
+    return headers.get("content-type", "").startswith("text/event-stream")

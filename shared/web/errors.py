@@ -1,6 +1,7 @@
 """Every error in the reader's language: a page for people, `{"status", "faults"}` for programs; never a stack trace."""
 
 import logging
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -9,44 +10,35 @@ from starlette.exceptions import HTTPException
 
 from shared.messages import Fault, Message, Overloaded, Refused
 from shared.web.pages import language_of
+from shared.web.problems import fault_of
 
 log = logging.getLogger(__name__)
 
 SIGN_IN = "/registration/sign-in"
-PROBLEMS = {
-    "missing": Message("Thiếu trường này."),
-    "json_invalid": Message("Nội dung không phải JSON hợp lệ."),
-    "extra_forbidden": Message("Không có trường này; hãy bỏ đi."),
-}
-
-
 def wants_json(request: Request) -> bool:
     """Programs get JSON: everything below `/<service>/api`, and whoever asks for JSON."""
     return "/api/" in request.url.path or "application/json" in request.headers.get("accept", "")
+
+
+def is_fragment(request: Request) -> bool:
+    """A part of a page that stands already: the answer goes into it, and the page with what was typed stays."""
+    return "hx-request" in request.headers
 
 
 async def on_refused(request: Request, error: Exception) -> Response:
     """Our own refusals carry their status and faults."""
     assert isinstance(error, Refused)
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, Overloaded) else None
-    if error.status == 401 and not wants_json(request):
+    if error.status == 401 and not wants_json(request) and not is_fragment(request):
         target = request.url.path if request.method == "GET" else "/"
-        return RedirectResponse(f"{SIGN_IN}?next={target}", 303)
+        return RedirectResponse(f"{SIGN_IN}?next={quote(target)}", 303)
     return answer(request, error.status, error.faults, headers)
 
 
 async def on_invalid(request: Request, error: Exception) -> Response:
     """A request that does not fit its declared form."""
     assert isinstance(error, RequestValidationError)
-    faults = tuple(
-        Fault(".".join(str(part) for part in found["loc"][1:]), PROBLEMS.get(found["type"], Message("{problem}", problem=_plain(found["msg"]))))
-        for found in error.errors()
-    )
-    return answer(request, 422, faults)
-
-
-def _plain(text: str) -> str:
-    return text.replace("{", "(").replace("}", ")")
+    return answer(request, 422, tuple(fault_of(found) for found in error.errors()))
 
 
 async def on_http(request: Request, error: Exception) -> Response:
@@ -58,7 +50,7 @@ async def on_http(request: Request, error: Exception) -> Response:
 
 async def on_failure(request: Request, error: Exception) -> Response:
     """Our own fault: logged whole, told in one sentence."""
-    log.exception("request failed: %s %s", request.method, request.url.path, exc_info=error)
+    log.error("request failed: %s %s", request.method, request.url.path, exc_info=error)
     return answer(request, 500, (Fault("", Message("Hệ thống gặp lỗi. Dữ liệu chưa thay đổi; đồng chí hãy thử lại sau ít phút.")),))
 
 
@@ -68,7 +60,8 @@ def answer(request: Request, status: int, faults: tuple[Fault, ...], headers: di
     if wants_json(request):
         body = {"status": status, "faults": [{"field": f.field, "message": f.render(language)} for f in faults]}
         return JSONResponse(body, status, headers=headers)
-    response = request.app.state.pages.render(request, "error.html", status=status, faults=faults)
+    template = "error_fragment.html" if is_fragment(request) else "error.html"
+    response = request.app.state.pages.render(request, template, status=status, faults=faults)
     response.status_code = status
     response.headers.update(headers or {})
     return response  # type: ignore[no-any-return]

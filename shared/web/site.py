@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from shared.messages import Refused
 from shared.service import Service, running
-from shared.web import errors
+from shared.web import api_docs, audit_trail, dead_letters, errors, events, language, operations
 from shared.web.edge import Edge
 from shared.web.pages import Pages
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 HTMX = Path(django_htmx.__file__).parent / "static" / "django_htmx"
+COMMON = (language.router, operations.router, dead_letters.router, audit_trail.router, events.router, api_docs.router)
+"""Pages that every service has; its own come first."""
 SWAGGER = Path(swagger_ui_bundle.swagger_ui_path)
 
 
@@ -35,13 +37,12 @@ def create(service: Service, routers: Sequence[APIRouter], templates: Path) -> F
     app.state.pages = Pages(service, templates)
     for path, folder in (("static", STATIC), ("vendor", HTMX), ("swagger", SWAGGER)):
         app.mount(f"{prefix}/{path}", StaticFiles(directory=folder), name=path)
-    for router in routers:
+    for router in (*routers, *COMMON):
         app.include_router(router, prefix=prefix)
     app.include_router(_probes(), prefix=prefix)
     app.add_exception_handler(Refused, errors.on_refused)
     app.add_exception_handler(RequestValidationError, errors.on_invalid)
     app.add_exception_handler(HTTPException, errors.on_http)
-    app.add_exception_handler(Exception, errors.on_failure)
     app.add_middleware(Edge, telemetry=service.telemetry)
     return app
 

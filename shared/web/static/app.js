@@ -9,9 +9,16 @@
   // A fault answered to a fragment request (4xx with HTML) is shown, not swallowed.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const status = event.detail.xhr.status;
-    if (status === 401) { window.location.assign(`/registration/sign-in?next=${encodeURIComponent(window.location.pathname)}`); }
-    else if (status === 409 || status === 422) { event.detail.shouldSwap = true; event.detail.isError = false; }
+    if (status === 401 || status === 403 || status === 409 || status === 422) { event.detail.shouldSwap = true; event.detail.isError = false; }
   });
+
+  // A fragment whose service does not answer says so in its own words (data-silent) instead of showing old figures.
+  const silence = (event) => {
+    const box = event.detail.elt;
+    if (box.dataset.silent) { box.replaceChildren(Object.assign(document.createElement("p"), { className: "empty", textContent: box.dataset.silent })); }
+  };
+  document.addEventListener("htmx:sendError", silence);
+  document.addEventListener("htmx:responseError", silence);
 
   // A form sent twice by an impatient click is sent once; the button wakes up again if the page is restored.
   document.addEventListener("submit", (event) => {

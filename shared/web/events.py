@@ -1,0 +1,43 @@
+"""From an event's id to the event: what was said, when it left, which trace it belongs to, when it was applied here."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import select
+
+from shared.events.registration import Role
+from shared.inbox import inbox
+from shared.messages import Fault, Message, NotFound
+from shared.outbox import outbox
+from shared.security import SignedIn
+from shared.service import Here
+from shared.settings import SERVICES
+from shared.web.pages import render
+
+READERS = (Role.OPERATOR, Role.AUDITOR, Role.SECRETARY)
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/events/{event}")
+async def shown(request: Request, officer: SignedIn, service: Here, event: str) -> HTMLResponse:
+    """What this service recorded or applied under this id."""
+    officer.must_hold(*READERS)
+    async with service.database.read() as session:
+        said = (await session.execute(select(outbox).where(outbox.c.id == event))).one_or_none()
+        heard = (await session.execute(select(inbox).where(inbox.c.id == event))).first()
+    if said is None and heard is None:
+        raise NotFound(Fault("event", Message("Dịch vụ này không biết sự kiện {event}.", event=event[:100])))
+    body = json.dumps(json.loads(said.body), ensure_ascii=False, indent=2) if said else ""
+    trace = _trace_id(said or heard)
+    return render(
+        request, "event.html", event=event, said=said, heard=heard, body=body, trace=trace,
+        trace_page=service.settings.trace_page.replace("{trace_id}", trace) if trace else "", services=SERVICES,
+    )
+
+
+def _trace_id(row: Any) -> str:
+    """The trace id in a W3C traceparent; empty when the event came without one."""
+    return (row.traceparent or "").split("-")[1] if (row.traceparent or "").count("-") == 3 else ""
