@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
@@ -188,10 +189,17 @@ class Inbox:
             handler = self._handler_of(delivery)
             if handler is None:
                 continue
-            with self._span(delivery.meta):
-                for key in await handler(delivery.event, session, delivery.meta) or ():
-                    touched[key] = delivery.meta
+            meta = self._timed(delivery)
+            with self._span(meta):
+                for key in await handler(delivery.event, session, meta) or ():
+                    touched[key] = meta
         return touched
+
+    def _timed(self, delivery: Delivery) -> Meta:
+        """A partner's message happens when it arrives, by the service's own clock: in simulation the broker's time means nothing."""
+        if isinstance(delivery.event, Inbound) and self.clock.simulated:
+            return replace(delivery.meta, time=self.clock.now())
+        return delivery.meta
 
     def _handler_of(self, delivery: Delivery) -> Handler | None:
         """The handler of a delivery, or None when nobody here hears it."""

@@ -1,0 +1,1 @@
+"""Reporting: rounds, reports, observations from partners, reconciliation, completeness and timeliness."""

@@ -1,0 +1,16 @@
+"""The reporting service."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.reporting import api, pages
+from services.reporting.subscribers import hears
+from shared.service import Service
+from shared.settings import Settings
+from shared.web import site
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Reporting's pages, JSON API and subscribers."""
+    return site.create(Service("reporting", settings, hears), [pages.router, api.router], Path(__file__).parent / "templates")

@@ -1,0 +1,152 @@
+"""A unit's own figure beside a partner's: where they differ a discrepancy opens, once; where they come to agree it ends."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, insert, select, update
+
+from services.reporting.models import discrepancies, figures, observations, reports
+from services.reporting.rules.agreement import Last, Step, decide
+from shared import outbox
+from shared.database import ReadSession, WriteSession
+from shared.events.campaign import Campaign, Round
+from shared.events.reporting import DiscrepancyOpened, DiscrepancyResolved
+from shared.identity import new_id
+from shared.messages import Fault, Message, NotFound
+
+if TYPE_CHECKING:
+    from services.reporting.reports import ReportForm
+
+OPEN, RESOLVED = "open", "resolved"
+UNIT, PARTNER, AGREEMENT = "unit", "partner", "agreement"
+Pair = tuple[str, str]
+"""Indicator and client."""
+
+
+async def compare_report(session: WriteSession, campaign: Campaign, round: Round, form: "ReportForm", now: datetime) -> None:
+    """Compare a report just accepted with what partners saw in the round's window."""
+    own = {figure.indicator: figure.value for figure in form.figures}
+    await _compare(session, campaign, round, form.unit, own, now)
+
+
+async def compare_observation(session: WriteSession, campaign: Campaign, seen: Any, now: datetime) -> None:
+    """Compare a partner's figure just accepted with the unit's own for the same round, if the unit has reported."""
+    for round in campaign.rounds:
+        if round.window_start <= seen.as_of <= round.cutoff:
+            own = await _own_figure(session, campaign.code, round.code, seen.unit, seen.indicator)
+            await _compare(session, campaign, round, seen.unit, own, now)
+
+
+async def _compare(
+    session: WriteSession, campaign: Campaign, round: Round, unit: str, own: Mapping[str, Decimal | None], now: datetime
+) -> None:
+    observed = await _observed(session, campaign.code, round, unit)
+    if not observed:
+        return
+    last = await _last(session, campaign.code, round.code, unit)
+    for pair, seen in observed.items():
+        reported = own.get(pair[0])
+        if reported is not None:
+            await _step(session, campaign, _facts(seen, round, reported), last.get(pair), now)
+
+
+async def _own_figure(session: ReadSession, campaign: str, round: str, unit: str, indicator: str) -> dict[str, Decimal | None]:
+    joined = and_(figures.c.report == reports.c.report, figures.c.revision == reports.c.accepted_revision)
+    query = (
+        select(figures.c.indicator, figures.c.value)
+        .join(reports, joined)
+        .where(
+            reports.c.campaign == campaign, reports.c.round == round, reports.c.unit == unit,
+            reports.c.status == "accepted", figures.c.indicator == indicator,
+        )
+    )  # fmt: skip
+    return {row.indicator: row.value for row in await session.execute(query)}
+
+
+async def _observed(session: ReadSession, campaign: str, round: Round, unit: str) -> dict[Pair, Any]:
+    """The newest observation of each partner about each indicator within the round's window."""
+    query = (
+        select(observations)
+        .where(
+            observations.c.campaign == campaign, observations.c.unit == unit, observations.c.current,
+            observations.c.as_of >= round.window_start, observations.c.as_of <= round.cutoff,
+        )
+        .order_by(observations.c.as_of)
+    )  # fmt: skip
+    return {(row.indicator, row.client): row for row in await session.execute(query)}
+
+
+async def _last(session: ReadSession, campaign: str, round: str, unit: str) -> dict[Pair, Any]:
+    query = (
+        select(discrepancies)
+        .where(discrepancies.c.campaign == campaign, discrepancies.c.unit == unit, discrepancies.c.round == round)
+        .order_by(discrepancies.c.opened_at, discrepancies.c.discrepancy)
+    )
+    return {(row.indicator, row.client): row for row in await session.execute(query)}
+
+
+def _facts(seen: Any, round: Round, reported: Decimal) -> dict[str, Any]:
+    """What a discrepancy is about."""
+    return {
+        "campaign": seen.campaign, "unit": seen.unit, "indicator": seen.indicator, "round": round.code, "client": seen.client,
+        "reported": reported, "observed": seen.value, "as_of": seen.as_of,
+    }  # fmt: skip
+
+
+async def _step(session: WriteSession, campaign: Campaign, facts: Mapping[str, Any], last: Any, now: datetime) -> None:
+    indicator = campaign.indicator(facts["indicator"])
+    measure = campaign.unit_of_measure(indicator.unit_of_measure) if indicator else None
+    known = Last(last.state == OPEN, last.reported, last.observed) if last else None
+    step = decide(facts["reported"], facts["observed"], measure.decimals if measure else 2, known)
+    if step is Step.OPEN:
+        await _open(session, facts, now)
+    elif step is Step.MOVE:
+        this = discrepancies.c.discrepancy == last.discrepancy
+        await session.execute(update(discrepancies).where(this).values({n: facts[n] for n in ("reported", "observed", "as_of")}))
+    elif step is Step.AGREE:
+        await end(session, last, AGREEMENT, facts["reported"], now)
+
+
+async def _open(session: WriteSession, facts: Mapping[str, Any], now: datetime) -> None:
+    row = {
+        **facts, "discrepancy": new_id(), "revision": 1, "state": OPEN, "kept": "", "reason": "", "opened_at": now,
+        "resolved_by_name": "",
+    }  # fmt: skip
+    await session.execute(insert(discrepancies).values(row))
+    event = DiscrepancyOpened(**{name: row[name] for name in DiscrepancyOpened.model_fields if name in row}, at=now)
+    await outbox.record(session, event, now)
+
+
+async def end(session: WriteSession, row: Any, kept: str, value: Decimal, now: datetime, reason: str = "", by: str = "") -> None:
+    """The disagreement is over; `kept` says how."""
+    after = {
+        "revision": row.revision + 1, "state": RESOLVED, "kept": kept, "reason": reason, "resolved_at": now, "resolved_by_name": by,
+    }  # fmt: skip
+    await session.execute(update(discrepancies).where(discrepancies.c.discrepancy == row.discrepancy).values(after))
+    event = DiscrepancyResolved(
+        campaign=row.campaign, discrepancy=row.discrepancy, unit=row.unit, indicator=row.indicator, round=row.round,
+        revision=row.revision + 1, kept=kept, value=value, reason=reason, at=now,
+    )  # fmt: skip
+    await outbox.record(session, event, now)
+
+
+async def find(session: ReadSession, discrepancy: str) -> Any:
+    """One discrepancy; raises `NotFound`."""
+    row = (await session.execute(select(discrepancies).where(discrepancies.c.discrepancy == discrepancy))).one_or_none()
+    if row is None:
+        raise NotFound(Fault("discrepancy", Message("Không có chênh lệch số liệu này trong phạm vi của đồng chí.")))
+    return row
+
+
+async def listed(session: ReadSession, campaign: str, visible: set[str] | None, unit: str | None = None) -> list[Any]:
+    """Discrepancies of visible units (None: of all), open ones first, then the newest."""
+    query = (
+        select(discrepancies)
+        .where(discrepancies.c.campaign == campaign)
+        .order_by(discrepancies.c.state, discrepancies.c.opened_at.desc(), discrepancies.c.discrepancy)
+    )
+    if unit is not None:
+        query = query.where(discrepancies.c.unit == unit)
+    return [row for row in await session.execute(query) if visible is None or row.unit in visible]

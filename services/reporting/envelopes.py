@@ -1,0 +1,103 @@
+"""A partner's message as a CloudEvent, binary or structured: what it says of itself, its data, and every fault; never an exception."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from services.reporting.forms import is_sound
+from shared.delivery import STRUCTURED, Inbound, attributes_of
+from shared.events.reporting import IndicatorObserved
+from shared.messages import Fault, Message, Refused
+from shared.web.strict_json import loads
+
+BODY_LIMIT = 2_000_000
+ID_LIMIT = 128
+KNOWN = IndicatorObserved.TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What could be read of a message. `id` is empty when it has none that can be used."""
+
+    client: str
+    id: str
+    type: str
+    body_hash: str
+    data: Any = None
+    faults: list[Fault] = field(default_factory=list)
+
+
+def read(message: Inbound) -> Envelope:
+    """Read a message strictly; what is wrong is in `faults`."""
+    faults: list[Fault] = []
+    headers = {name.lower(): value for name, value in message.headers.items()}
+    attributes, data = _content(message, headers.get("content-type", "").lower(), faults)
+    _check_attributes(attributes, faults)
+    kind = _text(attributes.get("type"))
+    _check_type(message.subject, kind, faults)
+    identity = attributes.get("id")
+    usable = isinstance(identity, str) and 0 < len(identity) <= ID_LIMIT and is_sound(identity)
+    client = message.subject.split(".")[1]
+    return Envelope(client, str(identity) if usable else "", kind, hashlib.sha256(message.body).hexdigest(), data, faults)
+
+
+def _content(message: Inbound, content_type: str, faults: list[Fault]) -> tuple[Mapping[str, Any], Any]:
+    structured = content_type.startswith(STRUCTURED)
+    attributes = {name: unquote(value) for name, value in attributes_of(message.headers).items()}
+    if content_type and not structured and not content_type.startswith("application/json"):
+        faults.append(Fault("content-type", Message("Chỉ nhận JSON."), Message("Hãy gửi application/json hoặc {other}.", other=STRUCTURED)))
+    body = _parsed(message.body, faults)
+    if not structured:
+        return attributes, body
+    if not isinstance(body, dict):
+        if body is not None:
+            faults.append(Fault("", Message("Sự kiện phải là một đối tượng JSON.")))
+        return attributes, None
+    if "data" not in body:
+        faults.append(Fault("data", Message("Thiếu trường này.")))
+    return {name: value for name, value in body.items() if name != "data"}, body.get("data")
+
+
+def _parsed(body: bytes, faults: list[Fault]) -> Any:
+    if len(body) > BODY_LIMIT:
+        faults.append(Fault("", Message("Nội dung lớn hơn 2 MB."), Message("Hãy chia nhỏ rồi gửi lại.")))
+        return None
+    try:
+        return loads(body)
+    except Refused as refusal:
+        faults.extend(refusal.faults)
+        return None
+
+
+def _check_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> None:
+    if attributes.get("specversion") != "1.0":
+        faults.append(Fault("specversion", Message("Sự kiện không phải CloudEvents 1.0."), Message("Hãy ghi specversion là 1.0.")))
+    for name in ("id", "source", "type"):
+        value = attributes.get(name)
+        if value is None or value == "":
+            faults.append(Fault(name, Message("Thiếu thuộc tính {name} của sự kiện.", name=name), Message("Hãy bổ sung theo CloudEvents 1.0.")))
+        elif not isinstance(value, str) or not is_sound(value):
+            faults.append(Fault(name, Message("Thuộc tính {name} phải là chữ hợp lệ.", name=name)))
+        elif name == "id" and len(value) > ID_LIMIT:
+            faults.append(Fault(name, Message("Mã sự kiện dài hơn {limit} ký tự.", limit=ID_LIMIT)))
+
+
+def _check_type(subject: str, kind: str, faults: list[Fault]) -> None:
+    """The subject and the type must both say the one contract that partners may publish."""
+    said = "inbound." + ".".join(subject.split(".")[2:])
+    stem = KNOWN.rpartition(".")[0]
+    for name, found in (("subject", said), ("type", kind)):
+        if not found or found == KNOWN:
+            continue
+        if found.rpartition(".")[0] == stem:
+            cure = Message("Hãy dùng {known}.", known=KNOWN)
+            faults.append(Fault(name, Message("Phiên bản “{version}” chưa có.", version=found.rpartition(".")[2]), cure))
+        else:
+            cure = Message("Các loại nhận được: {known}.", known=KNOWN)
+            faults.append(Fault(name, Message("Không có loại sự kiện “{kind}”.", kind=found), cure))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and is_sound(value) else ""

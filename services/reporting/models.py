@@ -1,0 +1,211 @@
+"""This service's tables: rounds, reports with every version, what partners sent, and the little it must know of the others."""
+
+from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+
+from shared.database import Exact, Instant
+
+metadata = MetaData()
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("round", String(64), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("cutoff", Date, nullable=False),
+    Column("deadline", Instant, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("expected", Integer),
+    Column("on_time", Integer),
+    Column("missing", Integer),
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("unit", String(36), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("cluster", String(64), nullable=False),
+    Column("since", Instant, nullable=False),
+)
+
+commitments = Table(
+    "commitments",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("unit", String(36), primary_key=True),
+    Column("indicator", String(64), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("baseline", Exact),
+    Column("target", Exact, nullable=False),
+    Column("unit_of_measure", String(32), nullable=False),
+    Column("effective_from", Date, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("hold", String(36), primary_key=True),
+    Column("campaign", String(64), nullable=False, index=True),
+    Column("unit", String(36), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("expires_on", Date),
+)
+"""Kept apart from `lifted_holds`, so that the two events may come in any order."""
+
+lifted_holds = Table(
+    "lifted_holds",
+    metadata,
+    Column("hold", String(36), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("report", String(36), primary_key=True),
+    Column("campaign", String(64), nullable=False),
+    Column("unit", String(36), nullable=False),
+    Column("round", String(64), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("first_submitted_at", Instant, nullable=False),
+    Column("submitted_at", Instant, nullable=False),
+    Column("on_time", Boolean, nullable=False),
+    Column("accepted_revision", Integer, nullable=False),
+    Column("acceptances", Integer, nullable=False),
+    Column("returns", Integer, nullable=False),
+    UniqueConstraint("campaign", "unit", "round", name="one_report_per_round"),
+)
+Index("reports_of_round", reports.c.campaign, reports.c.round)
+
+versions = Table(
+    "report_versions",
+    metadata,
+    Column("report", String(36), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("actor_name", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("notes", JSON, nullable=False),
+)
+"""Appended, never overwritten: each acceptance and each return. `notes` of a return: remarks by indicator."""
+
+figures = Table(
+    "report_values",
+    metadata,
+    Column("report", String(36), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("indicator", String(64), primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("value", Exact),
+    Column("unit_of_measure", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("flag", String(16), nullable=False),
+)
+
+answers = Table(
+    "idempotent_answers",
+    metadata,
+    Column("officer", String(36), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("request_hash", String(64), nullable=False),
+    Column("answer", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+openings = Table(
+    "openings",
+    metadata,
+    Column("opening", String(36), primary_key=True),
+    Column("campaign", String(64), nullable=False, index=True),
+    Column("unit", String(36), nullable=False),
+    Column("round", String(64), nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_by", String(36), nullable=False),
+    Column("decided_by_name", String(255), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("campaign", String(64), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("title", String(255), nullable=False),
+    Column("unit", String(36), nullable=False),
+    Column("indicators", JSON, nullable=False),
+    Column("kinds", JSON, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+inbound = Table(
+    "inbound_events",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("client", String(64), nullable=False),
+    Column("event", String(160), nullable=False),
+    Column("body_hash", String(64), nullable=False),
+    Column("type", String(256), nullable=False),
+    Column("subject", String(256), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("headers", JSON, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("faults", JSON, nullable=False),
+    Column("observation", String(36)),
+    Column("repeats", Integer, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("decided_at", Instant),
+)
+Index("inbound_identity", inbound.c.client, inbound.c.event, inbound.c.body_hash)
+
+observations = Table(
+    "observations",
+    metadata,
+    Column("observation", String(36), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("campaign", String(64), nullable=False),
+    Column("client", String(64), nullable=False),
+    Column("unit", String(36), nullable=False),
+    Column("indicator", String(64), nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("value", Exact, nullable=False),
+    Column("unit_of_measure", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("current", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("observations_of_unit", observations.c.campaign, observations.c.unit)
+
+discrepancies = Table(
+    "discrepancies",
+    metadata,
+    Column("discrepancy", String(36), primary_key=True),
+    Column("campaign", String(64), nullable=False),
+    Column("unit", String(36), nullable=False),
+    Column("indicator", String(64), nullable=False),
+    Column("round", String(64), nullable=False),
+    Column("client", String(64), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reported", Exact, nullable=False),
+    Column("observed", Exact, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("kept", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    Column("resolved_by_name", String(255), nullable=False),
+)
+Index("discrepancies_of_unit", discrepancies.c.campaign, discrepancies.c.unit)

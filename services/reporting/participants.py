@@ -1,0 +1,114 @@
+"""What reporting must know of units that take part: since when, with which targets, and when they were on hold."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+
+from services.reporting.models import commitments, holds, lifted_holds, participants
+from services.reporting.rules.timeliness import Hold, owes
+from shared.database import ReadSession, WriteSession, insert_new, upsert
+from shared.events.evaluation import HoldLifted, HoldPlaced
+from shared.events.registration import CommitmentApproved, ParticipationApproved
+from shared.messages import Fault, Message, Refused
+
+
+class Target(NamedTuple):
+    """A commitment's version in force."""
+
+    baseline: Decimal | None
+    target: Decimal
+    unit_of_measure: str
+    revision: int
+
+
+async def approve(event: ParticipationApproved, session: WriteSession) -> None:
+    """Keep who takes part; the earliest approval known says since when, whatever order the events come in."""
+    before = await since_when(session, event.campaign, event.unit)
+    row = {
+        "campaign": event.campaign, "unit": event.unit, "revision": event.revision, "cluster": event.cluster,
+        "since": min(event.at, before) if before else event.at,
+    }  # fmt: skip
+    if not await upsert(session, participants, [row], newer="revision") and before and event.at < before:
+        this = participants.c.campaign == event.campaign, participants.c.unit == event.unit
+        await session.execute(participants.update().where(*this).values(since=event.at))
+
+
+async def commit(event: CommitmentApproved, session: WriteSession) -> None:
+    """Keep a target's version beside the earlier ones."""
+    row = event.model_dump(include={column.name for column in commitments.c})
+    await insert_new(session, commitments, [row])
+
+
+async def place_hold(event: HoldPlaced, session: WriteSession) -> None:
+    """Keep that a unit is on hold."""
+    await insert_new(session, holds, [event.model_dump(include={column.name for column in holds.c})])
+
+
+async def lift_hold(event: HoldLifted, session: WriteSession) -> None:
+    """Keep that a hold ended, also when the hold itself has not been heard yet."""
+    await insert_new(session, lifted_holds, [{"hold": event.hold, "at": event.at}])
+
+
+async def since_when(session: ReadSession, campaign: str, unit: str) -> datetime | None:
+    """Since when the unit takes part, or None when it does not."""
+    query = select(participants.c.since).where(participants.c.campaign == campaign, participants.c.unit == unit)
+    return await session.scalar(query)
+
+
+async def must_take_part(session: ReadSession, campaign: str, unit: str) -> datetime:
+    """Since when the unit takes part; raises `Refused` when its registration is not approved."""
+    since = await since_when(session, campaign, unit)
+    if since is None:
+        raise Refused(
+            Fault(
+                "unit",
+                Message("Đơn vị chưa được duyệt đăng ký tham gia phong trào."),
+                Message("Hãy gửi đăng ký và chờ Thường trực Hội đồng duyệt rồi báo cáo."),
+            )
+        )
+    return since
+
+
+async def listed(session: ReadSession, campaign: str) -> Mapping[str, Any]:
+    """Rows (unit, cluster, since) of everyone who takes part, by unit."""
+    rows = await session.execute(select(participants).where(participants.c.campaign == campaign))
+    return {row.unit: row for row in rows}
+
+
+async def holds_of(session: ReadSession, campaign: str, unit: str | None = None) -> dict[str, list[Hold]]:
+    """All holds, past ones too, by unit."""
+    query = (
+        select(holds, lifted_holds.c.at)
+        .outerjoin(lifted_holds, lifted_holds.c.hold == holds.c.hold)
+        .where(holds.c.campaign == campaign)
+    )
+    if unit is not None:
+        query = query.where(holds.c.unit == unit)
+    found: dict[str, list[Hold]] = {}
+    for row in await session.execute(query):
+        found.setdefault(row.unit, []).append(Hold(row.unit, row.since, row.at, row.expires_on))
+    return found
+
+
+async def due_units(session: ReadSession, campaign: str, deadline: datetime) -> dict[str, str]:
+    """The units that owe a report at a deadline, with their clusters."""
+    on_hold = await holds_of(session, campaign)
+    rows = await listed(session, campaign)
+    return {unit: row.cluster for unit, row in rows.items() if owes(row.since, on_hold.get(unit, ()), deadline)}
+
+
+async def targets(session: ReadSession, campaign: str, unit: str, on: date) -> dict[str, Target]:
+    """By assigned indicator the version in force on a day; before its first day a commitment counts as it will begin."""
+    query = (
+        select(commitments)
+        .where(commitments.c.campaign == campaign, commitments.c.unit == unit)
+        .order_by(commitments.c.indicator, commitments.c.revision)
+    )
+    found: dict[str, Target] = {}
+    for row in await session.execute(query):
+        if row.indicator not in found or row.effective_from <= on:
+            found[row.indicator] = Target(row.baseline, row.target, row.unit_of_measure, row.revision)
+    return found

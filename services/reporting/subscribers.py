@@ -1,0 +1,105 @@
+"""What reporting hears: one use-case call each."""
+
+from datetime import datetime
+
+from services.reporting import intake, observations, participants, rounds
+from shared import campaigns, security, units
+from shared.database import WriteSession
+from shared.delivery import Inbound, Meta
+from shared.events.evaluation import HoldLifted, HoldPlaced
+from shared.events.registration import (
+    CampaignAdvanced,
+    CampaignPublished,
+    CommitmentApproved,
+    KeyPublished,
+    OfficerAppointed,
+    OfficerDisabled,
+    ParticipationApproved,
+    PartnerRegistered,
+    SessionEnded,
+    UnitChanged,
+)
+from shared.inbox import Hears
+
+WAITING = "waiting"
+
+
+async def settle(session: WriteSession, _: str, meta: Meta) -> None:
+    """After a batch that brought a campaign, a partner or a unit: decide the partners' events that waited for it."""
+    await intake.settle_waiting(session, meta.time)
+
+
+hears = Hears("reporting", settle)
+
+
+@hears
+async def on_campaign_published(event: CampaignPublished, session: WriteSession, meta: Meta) -> set[str]:
+    await campaigns.on_campaign_published(event, session, meta)
+    return {WAITING}
+
+
+@hears
+async def on_campaign_advanced(event: CampaignAdvanced, session: WriteSession, meta: Meta) -> None:
+    await campaigns.on_campaign_advanced(event, session, meta)
+
+
+@hears
+async def on_unit_changed(event: UnitChanged, session: WriteSession, meta: Meta) -> None:
+    await units.on_unit_changed(event, session, meta)
+
+
+@hears
+async def on_officer_appointed(event: OfficerAppointed, session: WriteSession, meta: Meta) -> None:
+    await security.on_officer_appointed(event, session, meta)
+
+
+@hears
+async def on_officer_disabled(event: OfficerDisabled, session: WriteSession, meta: Meta) -> None:
+    await security.on_officer_disabled(event, session, meta)
+
+
+@hears
+async def on_session_ended(event: SessionEnded, session: WriteSession, meta: Meta) -> None:
+    await security.on_session_ended(event, session, meta)
+
+
+@hears
+async def on_key_published(event: KeyPublished, session: WriteSession, meta: Meta) -> None:
+    await security.on_key_published(event, session, meta)
+
+
+@hears
+async def on_participation_approved(event: ParticipationApproved, session: WriteSession, _: Meta) -> None:
+    await participants.approve(event, session)
+
+
+@hears
+async def on_commitment_approved(event: CommitmentApproved, session: WriteSession, _: Meta) -> None:
+    await participants.commit(event, session)
+
+
+@hears
+async def on_partner_registered(event: PartnerRegistered, session: WriteSession, _: Meta) -> set[str]:
+    await observations.register_partner(event, session)
+    return {WAITING}
+
+
+@hears
+async def on_hold_placed(event: HoldPlaced, session: WriteSession, _: Meta) -> None:
+    await participants.place_hold(event, session)
+
+
+@hears
+async def on_hold_lifted(event: HoldLifted, session: WriteSession, _: Meta) -> None:
+    await participants.lift_hold(event, session)
+
+
+@hears.inbound
+async def on_inbound(message: Inbound, session: WriteSession, meta: Meta) -> None:
+    await intake.take_in(session, message, meta.time)
+
+
+@hears.tick
+async def on_tick(session: WriteSession, now: datetime, _: datetime | None) -> None:
+    await rounds.on_tick(session, now)
+    await intake.expire_waiting(session, now)
