@@ -1,0 +1,166 @@
+"""The copies each service keeps: units by date, the clock, the audit chain, rights."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from shared import audit, clock, security, units
+from shared.events.clock import MinuteTicked
+from shared.events.registration import (
+    Identifier,
+    KeyPublished,
+    OfficerAppointed,
+    OfficerDisabled,
+    Role,
+    SessionEnded,
+    UnitChanged,
+    UnitVersion,
+)
+from shared.security import SignInNeeded, SigningKey, System
+from shared.testing.databases import fresh_database
+
+NOW = datetime(2023, 10, 30, 9, 0, tzinfo=UTC)
+OLD, NEW = date(2023, 10, 30), date(2025, 7, 1)
+
+
+@pytest.fixture
+async def database(database_kind):
+    async with fresh_database("registration", database_kind) as found:
+        yield found
+
+
+def unit(key, *, kind="commune", parent=None, code="", first=date(2004, 1, 1), last=None, revision=1):
+    identifiers = (Identifier(scheme="dvhc", value=code, valid_from=first, valid_to=last),) if code else ()
+    version = UnitVersion(valid_from=first, valid_to=last, name=f"Đơn vị {key}", kind=kind, parent=parent)
+    return UnitChanged(unit=key, revision=revision, versions=(version,), identifiers=identifiers)
+
+
+async def keep(database, *events):
+    async with database.write() as session:
+        for event in events:
+            await units.on_unit_changed(event, session)
+
+
+async def test_a_code_that_was_reused_names_another_unit_on_another_day(database):
+    ends = date(2025, 6, 30)
+    await keep(database, unit("phuong-quyet-tien", code="03388", last=ends), unit("phuong-doan-ket", code="03388", first=NEW))
+    async with database.read() as session:
+        assert await units.resolve(session, "dvhc", "03388", OLD) == "phuong-quyet-tien"
+        assert await units.resolve(session, "dvhc", "03388", NEW) == "phuong-doan-ket"
+        assert await units.resolve(session, "dvhc", "99999", OLD) is None
+
+
+async def test_descendants_follow_the_tree_of_the_day_and_need_no_district(database):
+    ends = date(2025, 6, 30)
+    await keep(
+        database,
+        unit("province", kind="province"), unit("district", kind="district", parent="province", last=ends),
+        unit("old", parent="district", last=ends), unit("new", parent="province", first=NEW),
+    )
+    async with database.read() as session:
+        assert await units.descendants(session, "province", OLD) == {"district", "old"}
+        assert await units.descendants(session, "province", NEW) == {"new"}
+        assert await units.ancestors(session, "old", OLD) == ["district", "province"]
+
+
+async def test_an_older_revision_of_a_unit_changes_nothing(database):
+    newer = unit("a", parent="b", revision=2)
+    await keep(database, newer, unit("a", parent="c", revision=1), newer)
+    async with database.read() as session:
+        known = await units.known(session, "a", OLD)
+        assert known is not None and known.parent == "b"
+
+
+def test_search_ignores_diacritics_and_d_with_stroke():
+    assert units.plain("Xã Đắk Lắk – Tủa Sín Chải") == "xa dak lak – tua sin chai"
+
+
+async def test_a_tick_is_handled_once_and_an_older_one_is_ignored(database):
+    handled = []
+
+    async def work(session, now, since):
+        handled.append((now, since))
+
+    for instant in (NOW, NOW, NOW - timedelta(hours=1), NOW + timedelta(minutes=1)):
+        async with database.write() as session:
+            await clock.advance(session, instant, work)
+    assert handled == [(NOW, None), (NOW + timedelta(minutes=1), NOW)]
+
+
+def test_a_clock_that_differs_from_the_tick_judges_by_the_tick():
+    wall = datetime.now(UTC)
+    own = clock.Clock(simulated=False)
+    own.hear(MinuteTicked(instant=wall + timedelta(minutes=10), mode="real"), wall)
+    assert not own.trusted
+    assert abs(own.now() - datetime.now(UTC) - timedelta(minutes=10)) < timedelta(seconds=1)
+    own.hear(MinuteTicked(instant=wall + timedelta(minutes=11), mode="real"), wall + timedelta(minutes=11))
+    assert own.trusted
+
+
+async def test_twenty_writers_at_once_extend_one_unbroken_chain(database):
+    async def write(number):
+        async with database.write() as session:
+            await audit.record(session, System(str(number), "Máy"), "test.done", "x", NOW, number=number)
+
+    await asyncio.gather(*(write(n) for n in range(20)))
+    async with database.read() as session:
+        assert await audit.verify(session) == (20, None)
+
+
+@pytest.mark.parametrize("change", [{"actor_name": "Người khác"}, {"previous": "0" * 64}, {"details": "{}"}])
+async def test_an_altered_entry_is_the_first_that_the_verifier_names(database, change):
+    async with database.write() as session:
+        for number in range(5):
+            await audit.record(session, System("a", "Máy"), "test.done", "x", NOW, number=number)
+    async with database.write() as session:
+        await session.execute(update(audit.audit).where(audit.audit.c.number == 3).values(**change))
+    async with database.read() as session:
+        assert (await audit.verify(session))[1] == 3
+
+
+PEM_A, PEM_B = (
+    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n-----END PRIVATE KEY-----\n",
+    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA\n-----END PRIVATE KEY-----\n",
+)
+
+
+@pytest.fixture
+async def signed_in(database):
+    key = SigningKey(PEM_A)
+    async with database.write() as session:
+        event = KeyPublished(key=key.id, public_pem=key.public_pem, expires_at=NOW + timedelta(days=9999))
+        await security.on_key_published(event, session)
+        appointed = OfficerAppointed(officer="o", revision=1, name="Cán bộ", post="Chuyên viên", unit="u", roles=(Role.CLERK,))
+        await security.on_officer_appointed(appointed, session)
+    return key, security.signed_in("o", 1, name="Cán bộ", post="Chuyên viên", unit="u", roles=["clerk"])
+
+
+async def test_a_token_is_verified_with_the_public_key_alone(database, signed_in):
+    key, officer = signed_in
+    async with database.read() as session:
+        assert await security.verify(session, key.issue(officer, security.wall_now())) == officer
+
+
+async def test_forged_expired_ended_and_outdated_sessions_are_refused(database, signed_in):
+    key, officer = signed_in
+    good = key.issue(officer, security.wall_now())
+    forged = SigningKey(PEM_B).issue(officer, security.wall_now())
+    expired = key.issue(officer, security.wall_now() - security.DAY - timedelta(seconds=1))
+    async with database.read() as session:
+        for token in (forged, expired, good[:-4] + "AAAA", "nonsense", ""):
+            with pytest.raises(SignInNeeded):
+                await security.verify(session, token)
+    async with database.write() as session:
+        await security.on_session_ended(SessionEnded(session=officer.session, officer="o"), session)
+        with pytest.raises(SignInNeeded):
+            await security.verify(session, good)
+
+
+async def test_a_disabled_officer_is_refused_even_when_the_appointment_arrives_later(database, signed_in):
+    key, officer = signed_in
+    async with database.write() as session:
+        await security.on_officer_disabled(OfficerDisabled(officer="o", revision=2), session)
+        with pytest.raises(SignInNeeded):
+            await security.verify(session, key.issue(officer, security.wall_now()))
