@@ -1,0 +1,107 @@
+"""Early warnings and front-runners: what the figures say now against what was told before; only a difference is told."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from services.evaluation.models import findings, warnings
+from services.evaluation.scoring.exact import rounded
+from services.evaluation.scoring.facts import Facts
+from services.evaluation.scoring.pace import Lead, Outlook, Watch, watch
+from shared.database import WriteSession, upsert
+from shared.events.campaign import Campaign
+from shared.events.evaluation import FrontRunnerFound, FrontRunnerLost, WarningCleared, WarningRaised
+from shared.outbox import record
+
+NAMES = uuid.UUID("5a4b9f0e-6a52-5d3c-9e5b-2f6f1c1d7a10")
+"""Names of warnings come from what they are about, so that a rebuild gives the same ones and letters still find them."""
+
+
+class Told:
+    """What was told of one unit so far, and the means to tell more."""
+
+    def __init__(self, session: WriteSession, campaign: str, unit: str, now: datetime) -> None:
+        self.session, self.now = session, now
+        self.about = {"campaign": campaign, "unit": unit}
+
+    async def rows(self, table: Table) -> list[Any]:
+        """Rows about the unit, open or closed."""
+        c = table.c
+        return list(await self.session.execute(select(table).where(c.campaign == self.about["campaign"], c.unit == self.about["unit"])))
+
+    def name(self, kind: str, indicator: str, since: str) -> str:
+        """The id of a warning or finding that began in a round."""
+        return str(uuid.uuid5(NAMES, "|".join((kind, *self.about.values(), indicator, since))))
+
+
+async def settle(session: WriteSession, campaign: Campaign, unit: str, facts: Facts, now: datetime) -> None:
+    """Raise, clear, find and lose what the unit's figures and targets call for now."""
+    told = Told(session, campaign.code, unit, now)
+    warned, found = await told.rows(warnings), await told.rows(findings)
+    for code, targets in facts.targets.items():
+        indicator = campaign.indicator(code)
+        if indicator is None:
+            continue
+        seen = watch(campaign, indicator, targets, facts.figures.get(code, ()))
+        await _warn(told, code, seen, {row.warning: row for row in warned if row.indicator == code})
+        await _lead(told, code, seen.lead, {row.finding: row for row in found if row.indicator == code})
+
+
+async def _warn(told: Told, indicator: str, seen: Watch, rows: dict[str, Any]) -> None:
+    wanted = told.name("warning", indicator, seen.raised.round) if seen.raised else ""
+    for row in rows.values():
+        if row.open and row.warning != wanted:
+            await _clear(told, row, seen.latest)
+    if seen.raised and seen.latest:
+        await _raise(told, (wanted, indicator, seen.raised.round), seen.latest, rows.get(wanted))
+
+
+async def _raise(told: Told, name: tuple[str, str, str], outlook: Outlook, row: Any) -> None:
+    """A new warning is told; one already told only takes the newest numbers."""
+    warning, indicator, since = name
+    numbers = _numbers(outlook)
+    if row is not None and row.open:
+        if any(getattr(row, field) != value for field, value in numbers.items()):
+            await upsert(told.session, warnings, [row._asdict() | numbers])
+        return
+    revision = row.revision + 1 if row else 1
+    kept: dict[str, Any] = {"warning": warning, **told.about, "indicator": indicator, "revision": revision, **numbers}
+    await upsert(told.session, warnings, [kept | {"round": since, "open": True, "raised_at": told.now, "cleared_at": None}])
+    await record(told.session, WarningRaised(**kept, round=outlook.round, at=told.now), told.now)
+
+
+def _numbers(outlook: Outlook) -> dict[str, Decimal]:
+    return {"projected": rounded(outlook.projected), "target": rounded(outlook.target), "percent": rounded(outlook.percent)}
+
+
+async def _clear(told: Told, row: Any, outlook: Outlook | None) -> None:
+    percent = rounded(outlook.percent) if outlook else row.percent
+    kept = row._asdict() | {"revision": row.revision + 1, "open": False, "percent": percent, "cleared_at": told.now}
+    await upsert(told.session, warnings, [kept])
+    await record(told.session, WarningCleared(**kept, at=told.now), told.now)
+
+
+async def _lead(told: Told, indicator: str, lead: Lead | None, rows: dict[str, Any]) -> None:
+    wanted = told.name("front-runner", indicator, lead.since) if lead else ""
+    for row in rows.values():
+        if row.open and row.finding != wanted:
+            kept = row._asdict() | {"revision": row.revision + 1, "open": False}
+            await upsert(told.session, findings, [kept])
+            await record(told.session, FrontRunnerLost(**kept, at=told.now), told.now)
+    if lead:
+        await _find(told, (wanted, indicator), lead, rows.get(wanted))
+
+
+async def _find(told: Told, name: tuple[str, str], lead: Lead, row: Any) -> None:
+    numbers = {"percent": rounded(lead.percent), "rounds": lead.rounds}
+    if row is not None and row.open:
+        if (row.percent, row.rounds) != (numbers["percent"], numbers["rounds"]):
+            await upsert(told.session, findings, [row._asdict() | numbers])
+        return
+    revision = row.revision + 1 if row else 1
+    kept: dict[str, Any] = {"finding": name[0], **told.about, "indicator": name[1], "revision": revision, **numbers}
+    await upsert(told.session, findings, [kept | {"since": lead.since, "open": True, "found_at": told.now}])
+    await record(told.session, FrontRunnerFound(**kept, at=told.now), told.now)

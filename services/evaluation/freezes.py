@@ -1,0 +1,109 @@
+"""The freeze: once every round is closed and everything heard is applied, the council's ranking is kept for good with its hash."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from services.evaluation import decisions, holds, rankings
+from services.evaluation.council import criteria_of, levels
+from services.evaluation.models import discrepancies, participations, reports, rounds, scores
+from services.evaluation.records import MISSED
+from services.evaluation.scores import key_of
+from services.evaluation.scoring import RULES_VERSION
+from services.evaluation.scoring.ranking import ranking_hash
+from shared import campaigns
+from shared.database import Database, ReadSession, WriteSession
+from shared.events.campaign import Campaign, Phase
+from shared.events.evaluation import RankingFrozen
+from shared.events.registration import Role
+from shared.inbox import lock
+from shared.messages import Conflict, Fault, Message
+from shared.security import Officer
+
+PATIENCE = 20
+"""How often the freeze looks whether everything heard has been applied, `PAUSE_SECONDS` apart, before it refuses."""
+PAUSE_SECONDS = 0.25
+
+Lag = Callable[[], Awaitable[Mapping[str, int]]]
+"""Events not yet applied, by stream; asked again inside the freeze's own transaction."""
+
+
+class Precondition(NamedTuple):
+    """One thing to look at before a freeze: what, whether it holds, and whether the freeze is refused without it."""
+
+    text: Message
+    met: bool
+    binding: bool = True
+
+
+async def preconditions(session: ReadSession, campaign: Campaign, waiting: int) -> list[Precondition]:
+    """What a freeze asks for (binding) and what the council should know before it (not binding)."""
+    phase = await campaigns.phase_of(session, campaign.code)
+    incomplete = await _incomplete_rounds(session, campaign)
+    missing, held, disputed = await _missing_levels(session, campaign), len(await holds.active(session, campaign.code)), await _disputed(session, campaign)
+    return [
+        Precondition(Message("Phong trào đã kết thúc và chưa xếp hạng"), phase in {Phase.CLOSED, Phase.REVIEWING}),
+        Precondition(Message("Mọi kỳ báo cáo đã đóng (còn {count} kỳ)", count=incomplete), not incomplete),
+        Precondition(Message("Mọi sự kiện đã được xử lý (còn {count})", count=waiting), not waiting),
+        Precondition(Message("Hội đồng đã chấm đủ tiêu chí định tính (còn {count})", count=missing), not missing, binding=False),
+        Precondition(Message("Không còn số liệu đang đối chiếu (còn {count})", count=disputed), not disputed, binding=False),
+        Precondition(Message("Không còn đơn vị tạm dừng xét (còn {count})", count=held), not held, binding=False),
+    ]
+
+
+async def _incomplete_rounds(session: ReadSession, campaign: Campaign) -> int:
+    """Rounds of the campaign that are not closed, or of whose missed reports not every one has been heard yet."""
+    closed = {row.round: row for row in await session.execute(select(rounds).where(rounds.c.campaign == campaign.code)) if row.state == "closed"}
+    query = (
+        select(reports.c.round, func.count().label("number"))
+        .where(reports.c.campaign == campaign.code, reports.c.revision == MISSED)
+        .group_by(reports.c.round)
+    )
+    missed = {row.round: row.number for row in await session.execute(query)}
+    return sum(1 for r in campaign.rounds if r.code not in closed or missed.get(r.code, 0) < closed[r.code].missing)
+
+
+async def _missing_levels(session: ReadSession, campaign: Campaign) -> int:
+    entered = await levels(session, campaign.code)
+    members = await session.execute(select(participations.c.unit, participations.c.cluster).where(participations.c.campaign == campaign.code))
+    return sum((row.unit, c.code) not in entered for row in members for c in criteria_of(campaign, row.cluster, "rubric"))
+
+
+async def _disputed(session: ReadSession, campaign: Campaign) -> int:
+    query = select(func.count()).select_from(discrepancies).where(discrepancies.c.campaign == campaign.code, discrepancies.c.open.is_(True))
+    return int(await session.scalar(query) or 0)
+
+
+async def freeze(database: Database, officer: Officer, code: str, now: datetime, *, lag: Lag) -> RankingFrozen:
+    """Freeze a campaign's ranking. Waits a few seconds for events still on their way, then refuses with what is missing."""
+    officer.must_hold(Role.SECRETARY, Role.CHAIR)
+    for _ in range(PATIENCE):
+        if not sum((await lag()).values()):
+            break
+        await asyncio.sleep(PAUSE_SECONDS)
+    async with database.write() as session:
+        return await _freeze(session, officer, await campaigns.find(session, code), now, waiting=sum((await lag()).values()))
+
+
+async def _freeze(session: WriteSession, officer: Officer, campaign: Campaign, now: datetime, *, waiting: int) -> RankingFrozen:
+    await lock(session, await _keys(session, campaign.code))
+    await decisions.must_be_open(session, campaign.code)
+    unmet = [p.text for p in await preconditions(session, campaign, waiting) if p.binding and not p.met]
+    if unmet:
+        raise Conflict(*(Fault("campaign", Message("Chưa chốt được. Cần: {condition}.", condition=text)) for text in unmet))
+    found = await rankings.current(session, campaign)
+    event = RankingFrozen(
+        campaign=campaign.code, revision=1, rules_version=RULES_VERSION, campaign_version=campaign.version,
+        ranking_hash=ranking_hash(found), clusters=found, decided_by=decisions.signature(officer), at=now,
+    )
+    await decisions.take(session, officer, event, now)
+    return event
+
+
+async def _keys(session: ReadSession, campaign: str) -> list[str]:
+    """Every score of the campaign: held, so that none moves between reading and keeping."""
+    found = await session.scalars(select(scores.c.unit).where(scores.c.campaign == campaign))
+    return ["freeze", *(key_of(campaign, unit) for unit in found)]

@@ -1,0 +1,120 @@
+"""Where a unit will end at its present pace: early warnings with hysteresis, and front-runners that lead for several rounds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from services.evaluation.scoring.attainment import attainment, share_of_target
+from services.evaluation.scoring.exact import HUNDRED
+from services.evaluation.scoring.figures import Figure, Target, in_force
+from shared.events.campaign import Campaign, Indicator
+
+LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the figures up to a round let expect: the end value, and what percent of the target that is."""
+
+    round: str
+    projected: Fraction
+    target: Fraction
+    percent: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A front-runner's streak: since which round, for how many rounds, percent attained in the last of them."""
+
+    since: str
+    rounds: int
+    percent: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What there is to tell of one target: the outlook that raised the open warning (if one is open), the latest one, a lead."""
+
+    raised: Outlook | None
+    latest: Outlook | None
+    lead: Lead | None
+
+
+def watch(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], figures: Sequence[Figure]) -> Watch:
+    """Walk the rounds in order; the outcome depends on the figures alone, not on when or in which order they became known.
+
+    Under `warn_below` percent a warning opens, from `clear_at` on it closes; in between nothing changes, so that a figure that
+    wavers around one threshold does not raise and clear by turns.
+    """
+    if not targets:
+        return Watch(None, None, None)
+    raised: Outlook | None = None
+    latest: Outlook | None = None
+    for known in range(1, len(figures) + 1):
+        latest = outlook(campaign, indicator, targets, figures[:known])
+        if latest.percent < Fraction(campaign.early_warning.warn_below):
+            raised = raised or latest
+        elif latest.percent >= Fraction(campaign.early_warning.clear_at):
+            raised = None
+    return Watch(raised, latest, lead(campaign, indicator, targets, figures))
+
+
+def outlook(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], figures: Sequence[Figure]) -> Outlook:
+    """The outlook after the last of `figures` (not empty, in order), against the target in force on its day."""
+    last = figures[-1]
+    target = in_force(targets, last.as_of)
+    end = projection(campaign, indicator, figures)
+    return Outlook(last.round, end, Fraction(target.target), share_of_target(indicator, target, end) * HUNDRED)
+
+
+def projection(campaign: Campaign, indicator: Indicator, figures: Sequence[Figure]) -> Fraction:
+    """The value at the movement's end, in the indicator's unit of measure.
+
+    A flow goes on from its last value at its mean daily pace: the slope of the least-squares line through the origin of the
+    count (zero on the eve of `cumulative_from`) and the accepted rounds; it never falls. A stock or a rate has no such pace
+    (recognition comes at once, a share does not add up): its last value stands for the end.
+    """
+    last = figures[-1]
+    if indicator.nature != "flow":
+        return Fraction(last.value)
+    start = indicator.cumulative_from or campaign.starts
+    points = [(Fraction(0), Fraction(0))] + [(Fraction(_days(start, f.as_of)), Fraction(f.value)) for f in figures]
+    left = max(0, (campaign.ends_at.astimezone(LOCAL).date() - last.as_of).days)
+    return Fraction(last.value) + max(Fraction(0), _slope(points)) * left
+
+
+def _days(start: date, end: date) -> int:
+    """Days counted, both ends included."""
+    return max(0, (end - start).days + 1)
+
+
+def _slope(points: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
+    """Of the least-squares line; 0 when all points lie on one day."""
+    mean_x = sum((x for x, _ in points), Fraction(0)) / len(points)
+    mean_y = sum((y for _, y in points), Fraction(0)) / len(points)
+    spread = sum(((x - mean_x) ** 2 for x, _ in points), Fraction(0))
+    return sum(((x - mean_x) * (y - mean_y) for x, y in points), Fraction(0)) / spread if spread else Fraction(0)
+
+
+def lead(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], figures: Sequence[Figure]) -> Lead | None:
+    """A lead that lasts: `front_runner_at` percent attained in so many rounds running up to the last one reported.
+
+    A single spike is none, and a round without a figure in between ends a streak.
+    """
+    by_round = {figure.round: figure for figure in figures}
+    streak: list[tuple[str, Fraction]] = []
+    for code in [r.code for r in campaign.rounds][: _place(campaign, figures)]:
+        figure = by_round.get(code)
+        percent = attainment(indicator, in_force(targets, figure.as_of), figure.value) * HUNDRED if figure else Fraction(-1)
+        streak = [*streak, (code, percent)] if percent >= Fraction(campaign.early_warning.front_runner_at) else []
+    if not streak or len(streak) < campaign.early_warning.front_runner_rounds:
+        return None
+    return Lead(streak[0][0], len(streak), streak[-1][1])
+
+
+def _place(campaign: Campaign, figures: Sequence[Figure]) -> int:
+    """How many rounds there are up to and including the last one with a figure."""
+    reported = {figure.round for figure in figures}
+    return max((n for n, r in enumerate(campaign.rounds, 1) if r.code in reported), default=0)
