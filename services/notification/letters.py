@@ -1,0 +1,143 @@
+"""Letters: composed from a rule and what happened, addressed to the officers who are known, settled when their matter is over."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, String, and_, cast, exists, or_, select, update
+
+from services.notification import deliveries
+from services.notification.models import deliveries as delivered
+from services.notification.models import letters
+from services.notification.rules import BY_CODE, BY_ROLE, Audience
+from shared import telemetry, units
+from shared.clock import local_date
+from shared.database import WriteSession, insert_new
+from shared.delivery import Meta
+from shared.identity import new_id
+from shared.security import officers
+
+CHUNK = 500
+"""Rows per statement: databases limit the parameters of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a letter is to say. `cause` is the id of the warning, report, round or decision; with `revision` it makes the letter unique."""
+
+    rule: str
+    campaign: str
+    unit: str
+    cause: str
+    revision: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
+    event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Why letters are written now: the event, its instant and its trace."""
+
+    now: datetime
+    event: str = ""
+    traceparent: str | None = None
+
+    @classmethod
+    def of(cls, meta: Meta) -> "Origin":
+        """The origin of letters that an event causes."""
+        return cls(meta.time, meta.id, telemetry.traceparent() or meta.traceparent)
+
+
+async def compose(session: WriteSession, drafts: Sequence[Draft], origin: Origin) -> None:
+    """Write the letters that do not exist yet and address them; a draft that was a letter before changes nothing."""
+    for start in range(0, len(drafts), CHUNK):
+        rows = await _rows(session, drafts[start : start + CHUNK], origin)
+        await insert_new(session, letters, rows)
+        written = select(letters).where(letters.c.letter.in_([row["letter"] for row in rows]))
+        await address(session, (await session.execute(written)).all(), origin.now)
+
+
+async def _rows(session: WriteSession, drafts: Sequence[Draft], origin: Origin) -> list[dict[str, Any]]:
+    wanted = [(draft, to.audience) for draft in drafts for to in BY_CODE[draft.rule].to]
+    below = {draft.unit for draft, audience in wanted if audience == Audience.SUPERIOR}
+    above = await _superiors(session, below, origin.now)
+    return [
+        {
+            "letter": new_id(), "rule": draft.rule, "audience": audience, "campaign": draft.campaign, "unit": draft.unit,
+            "addressee": _addressee(audience, draft.unit, above), "cause": draft.cause, "revision": draft.revision,
+            "parameters": draft.parameters, "created": origin.now, "settled": None,
+            "event": draft.event or origin.event, "traceparent": origin.traceparent,
+        }
+        for draft, audience in wanted
+    ]  # fmt: skip
+
+
+def _addressee(audience: Audience, unit: str, above: dict[str, str]) -> str | None:
+    if audience == Audience.SUPERIOR:
+        return above.get(unit)
+    return unit if audience == Audience.UNIT else ""
+
+
+async def _superiors(session: WriteSession, below: set[str], now: datetime) -> dict[str, str]:
+    """The unit above each known one, empty where there is none; units that are not known yet are left out."""
+    if not below:
+        return {}
+    return {unit: known.parent or "" for unit, known in (await units.on_day(session, local_date(now), below)).items()}
+
+
+async def address(session: WriteSession, written: Sequence[Row[Any]], now: datetime) -> None:
+    """Make the deliveries of letters to every officer known now; those made before stay as they are."""
+    if not written:
+        return
+    by_unit, by_role = await _officers(session, written)
+    pairs = [
+        (letter, officer)
+        for letter in written
+        for officer in (by_unit.get(letter.addressee or "", ()) if letter.addressee else by_role.get(letter.audience, ()))
+    ]
+    await deliveries.enter(session, pairs, now)
+
+
+async def _officers(
+    session: WriteSession, written: Sequence[Row[Any]]
+) -> tuple[dict[str, list[Row[Any]]], dict[str, list[Row[Any]]]]:
+    """The active officers of the units addressed, and those of the audiences that go by role."""
+    places = {letter.addressee for letter in written if letter.addressee}
+    by_unit: dict[str, list[Row[Any]]] = {}
+    for officer in await session.execute(select(officers).where(officers.c.unit.in_(places), officers.c.active)):
+        by_unit.setdefault(officer.unit, []).append(officer)
+    audiences = {letter.audience for letter in written} & {str(audience) for audience in BY_ROLE}
+    return by_unit, {audience: await _holders(session, Audience(audience)) for audience in audiences}
+
+
+async def _holders(session: WriteSession, audience: Audience) -> list[Row[Any]]:
+    named = [cast(officers.c.roles, String).contains(f'"{role}"') for role in sorted(BY_ROLE[audience])]
+    return list((await session.execute(select(officers).where(officers.c.active, or_(*named)))).all())
+
+
+async def settle(session: WriteSession, matter: ColumnElement[bool], now: datetime) -> None:
+    """The matter of these letters is over: what has not left is withdrawn, what has arrived needs nothing any more."""
+    open_ones = and_(matter, letters.c.settled.is_(None))
+    await deliveries.withdraw(session, select(letters.c.letter).where(open_ones))
+    await session.execute(update(letters).where(open_ones).values(settled=now))
+
+
+async def address_to_newcomer(session: WriteSession, unit: str, roles: Iterable[str], appointed: datetime) -> None:
+    """An officer became known: theirs are the letters written since the appointment, and those that nobody could get yet."""
+    audiences = [audience for audience, wanted in BY_ROLE.items() if wanted & set(roles)]
+    theirs = or_(letters.c.addressee == unit, letters.c.audience.in_(audiences))
+    unreceived = ~exists().where(delivered.c.letter == letters.c.letter, delivered.c.due_at < appointed)
+    query = select(letters).where(theirs, letters.c.settled.is_(None), or_(letters.c.created >= appointed, unreceived))
+    await address(session, (await session.execute(query.order_by(letters.c.created))).all(), appointed)
+
+
+async def find_superior(session: WriteSession, unit: str, now: datetime) -> None:
+    """A unit became known: letters to whoever is above it can be addressed now."""
+    waiting = and_(letters.c.unit == unit, letters.c.audience == Audience.SUPERIOR, letters.c.addressee.is_(None))
+    found = [row.letter for row in await session.execute(select(letters.c.letter).where(waiting))]
+    above = await _superiors(session, {unit}, now) if found else {}
+    if unit in above:
+        await session.execute(update(letters).where(letters.c.letter.in_(found)).values(addressee=above[unit]))
+        query = select(letters).where(letters.c.letter.in_(found), letters.c.settled.is_(None))
+        await address(session, (await session.execute(query)).all(), now)

@@ -1,0 +1,123 @@
+"""Notification's tables: letters and their deliveries, and the little it must remember of rounds, reports, holds and matters."""
+
+from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, String, Table, UniqueConstraint
+
+from shared.database import Instant
+
+metadata = MetaData()
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("letter", String(36), primary_key=True),
+    Column("rule", String(40), nullable=False),
+    Column("audience", String(16), nullable=False),
+    Column("campaign", String(64), nullable=False),
+    Column("unit", String(36), nullable=False),  # what the letter is about; empty when it is about no single unit
+    Column("addressee", String(36)),  # whose officers get it; null while not known, empty when it goes by role
+    Column("cause", String(160), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("settled", Instant),  # since when the matter needs nothing any more
+    Column("event", String(160), nullable=False),
+    Column("traceparent", String(64)),
+    UniqueConstraint("rule", "audience", "campaign", "unit", "cause", "revision", name="letters_once"),
+    Index("letters_unit", "unit", "created"),
+    Index("letters_addressee", "addressee", "created"),
+    Index("letters_cause", "campaign", "cause"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery", String(36), primary_key=True),
+    Column("letter", String(36), nullable=False),
+    Column("officer", String(36), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt", Instant),  # by the real clock: mail servers do not live in simulated time
+    Column("message_id", String(120), nullable=False),
+    Column("error", String(400), nullable=False),
+    Column("delivered_at", Instant),
+    Column("read_at", Instant),
+    UniqueConstraint("letter", "officer", "channel", name="deliveries_once"),
+    Index("deliveries_officer", "officer", "channel", "state"),
+    Index("deliveries_state", "state", "channel", "due_at"),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("round", String(64), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("cutoff", Date, nullable=False),
+    Column("deadline", Instant, nullable=False),
+    Column("event", String(160), nullable=False),
+)
+
+closed_rounds = Table(
+    "closed_rounds",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("round", String(64), primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("unit", String(36), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("round", String(64), primary_key=True),
+    Column("unit", String(36), primary_key=True),
+    Column("accepted", Integer, nullable=False),  # the highest revision accepted; 0: none
+    Column("returned", Integer, nullable=False),  # the highest revision returned; 0: none
+    Column("missed", Instant),  # the deadline that passed without a report
+    Column("event", String(160), nullable=False),  # the event that said so
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("hold", String(36), primary_key=True),
+    Column("campaign", String(64), nullable=False),
+    Column("unit", String(36), nullable=False),
+    Column("since", Instant),  # null while only its end has been heard
+    Column("lifted", Boolean, nullable=False),
+    Index("holds_unit", "campaign", "unit"),
+)
+
+ended_matters = Table(
+    "ended_matters",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("cause", String(160), primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("channel", String(16), primary_key=True),
+    Column("open", Boolean, nullable=False),
+)
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("officer", String(36), primary_key=True),
+    Column("rule", String(40), primary_key=True),
+)

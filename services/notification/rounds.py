@@ -1,0 +1,131 @@
+"""Reporting rounds: told when they open, reminded of while a report is missing, told to the superior when it stays so."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select
+
+from services.notification import letters
+from services.notification.letters import Draft, Origin
+from services.notification.models import closed_rounds, holds, participants, rounds, submissions
+from services.notification.models import letters as written
+from services.notification.rules import ESCALATION, REMINDERS, days_left, escalates, reminder_due
+from shared.database import ReadSession, WriteSession, upsert
+from shared.events.registration import ParticipationStatus
+from shared.events.reporting import RoundClosed, RoundOpened
+
+BEFORE_DEADLINE = (*(rule.code for rule in REMINDERS), "round-opened")
+"""Letters that mean nothing once the round is closed."""
+
+
+async def opened(session: WriteSession, event: RoundOpened, origin: Origin) -> None:
+    """Keep the newest state of a round and tell every unit that owes a report. A later deadline is told again."""
+    row = {
+        "campaign": event.campaign, "round": event.round, "revision": event.revision, "opened_at": origin.now,
+        "cutoff": event.cutoff, "deadline": event.deadline, "event": origin.event,
+    }  # fmt: skip
+    if await upsert(session, rounds, [row], newer="revision"):
+        await letters.settle(session, _about(event.campaign, event.round, written.c.revision < event.revision), origin.now)
+        for each in await _open(session, event.campaign, event.round):
+            await _tell(session, each, await _owing(session, each, origin.now), origin)
+
+
+async def closed(session: WriteSession, event: RoundClosed, origin: Origin) -> None:
+    """The deadline passed: reminders that have not left never will."""
+    row = {"campaign": event.campaign, "round": event.round, "revision": event.revision}
+    await upsert(session, closed_rounds, [row], newer="revision")
+    await letters.settle(session, _about(event.campaign, event.round), origin.now)
+
+
+async def tell_of_open(session: WriteSession, campaign: str, unit: str, origin: Origin) -> None:
+    """A unit owes reports from now on: tell it of the rounds that are open."""
+    for each in await _open(session, campaign):
+        if origin.now < each.deadline:
+            owing = await _owing(session, each, origin.now, participants.c.unit == unit)
+            await _tell(session, each, owing, Origin(origin.now, each.event, origin.traceparent))
+
+
+async def remind(session: WriteSession, now: datetime, traceparent: str | None) -> None:
+    """On a tick: write the reminders that fall due, once per unit, round and offset, to units still missing only."""
+    for each in await _open(session):
+        rule = reminder_due(each.opened_at, each.deadline, now)
+        if rule is None:
+            if now >= each.deadline:
+                await letters.settle(session, _about(each.campaign, each.round), now)
+            continue
+        told = exists().where(
+            written.c.rule == rule.code, written.c.campaign == each.campaign, written.c.unit == participants.c.unit,
+            written.c.cause == each.round, written.c.revision == each.revision,
+        )  # fmt: skip
+        parameters = _parameters(each) | {"days": days_left(each.deadline, now)}
+        drafts = [
+            Draft(rule.code, each.campaign, unit, each.round, each.revision, parameters)
+            for unit in await _owing(session, each, now, ~told)
+        ]
+        await letters.compose(session, drafts, Origin(now, each.event, traceparent))
+
+
+async def escalate(session: WriteSession, now: datetime, traceparent: str | None) -> None:
+    """On a tick: tell the superior of reports that are still missing a day after the deadline; the unit was told first."""
+    told = exists().where(
+        written.c.rule == "overdue-superior", written.c.campaign == submissions.c.campaign,
+        written.c.unit == submissions.c.unit, written.c.cause == submissions.c.round,
+    )  # fmt: skip
+    query = select(submissions).where(
+        submissions.c.missed <= now - ESCALATION, submissions.c.accepted == 0, submissions.c.returned == 0, ~told,
+        ~exists().where(*_on_hold(submissions, now)),
+    )  # fmt: skip
+    for late in (await session.execute(query.order_by(submissions.c.missed, submissions.c.unit))).all():
+        if escalates(late.missed, now):
+            parameters = {"round": late.round, "deadline": late.missed.isoformat()}
+            draft = Draft("overdue-superior", late.campaign, late.unit, late.round, parameters=parameters, event=late.event)
+            await letters.compose(session, [draft], Origin(now, late.event, traceparent))
+
+
+async def _tell(session: WriteSession, each: Row[Any], units: list[str], origin: Origin) -> None:
+    drafts = [Draft("round-opened", each.campaign, unit, each.round, each.revision, _parameters(each)) for unit in units]
+    await letters.compose(session, drafts, origin)
+
+
+def _parameters(each: Row[Any]) -> dict[str, Any]:
+    return {"round": each.round, "deadline": each.deadline.isoformat(), "cutoff": each.cutoff.isoformat()}
+
+
+def _about(campaign: str, round: str, *more: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Letters that announce a round or remind of its deadline."""
+    of_round = and_(written.c.campaign == campaign, written.c.cause == round)
+    return and_(of_round, written.c.rule.in_(BEFORE_DEADLINE), *more)
+
+
+async def _open(session: ReadSession, campaign: str | None = None, round: str | None = None) -> list[Row[Any]]:
+    """Rounds that are not closed, all or those of a campaign, in the order of their deadlines."""
+    shut = exists().where(
+        closed_rounds.c.campaign == rounds.c.campaign, closed_rounds.c.round == rounds.c.round,
+        closed_rounds.c.revision >= rounds.c.revision,
+    )  # fmt: skip
+    query = select(rounds).where(~shut).order_by(rounds.c.deadline)
+    if campaign is not None:
+        query = query.where(rounds.c.campaign == campaign)
+    if round is not None:
+        query = query.where(rounds.c.round == round)
+    return list((await session.execute(query)).all())
+
+
+async def _owing(session: ReadSession, each: Row[Any], now: datetime, *more: ColumnElement[bool]) -> list[str]:
+    """Units that owe the round's report and have not submitted it: approved, not on hold."""
+    query: Select[tuple[str]] = select(participants.c.unit).where(
+        participants.c.campaign == each.campaign,
+        participants.c.status == ParticipationStatus.APPROVED,
+        ~exists().where(
+            submissions.c.campaign == each.campaign, submissions.c.round == each.round,
+            submissions.c.unit == participants.c.unit, or_(submissions.c.accepted > 0, submissions.c.returned > 0),
+        ),
+        ~exists().where(*_on_hold(participants, now)),
+        *more,
+    )  # fmt: skip
+    return list(await session.scalars(query.order_by(participants.c.unit)))
+
+
+def _on_hold(of: Any, now: datetime) -> list[ColumnElement[bool]]:
+    """Conditions of a hold that lasts at `now` for the row of `of`."""
+    return [holds.c.campaign == of.c.campaign, holds.c.unit == of.c.unit, ~holds.c.lifted, holds.c.since <= now]

@@ -1,0 +1,63 @@
+"""A small local mail server that keeps what it receives as files: where the demo's e-mails arrive."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from shared.identity import new_id
+
+KEPT = 500
+"""How many of the last mails stay."""
+
+
+class Sink:
+    """Takes mail on loopback and stores each as `<id>.eml` in `folder`; names sort by arrival. `port` 0 takes a free one."""
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1", port: int = 0, kept: int = KEPT) -> None:
+        self.folder, self.host, self.port, self.kept = folder, host, port, kept
+        self.received = 0
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        """The address for `THIDUA_SMTP_URL`."""
+        return f"smtp://{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """Listen."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._names = sorted(path.name for path in self.folder.glob("*.eml"))
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: SMTP(self, loop=loop, hostname="thidua", ident="thidua"), self.host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Listen no longer."""
+        if self._server:
+            self._server.close()
+            self._server = None
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802 - aiosmtpd's interface
+        """Store one message; the oldest beyond the limit goes."""
+        name = f"{new_id()}.eml"
+        content = envelope.content
+        (self.folder / name).write_bytes(content if isinstance(content, bytes) else (content or "").encode())
+        self._names.append(name)
+        self.received += 1
+        while len(self._names) > self.kept:
+            (self.folder / self._names.pop(0)).unlink(missing_ok=True)
+        return "250 OK"
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Sink]:
+    """A sink that listens inside the block."""
+    sink = Sink(folder, host, port)
+    await sink.start()
+    try:
+        yield sink
+    finally:
+        await sink.stop()
