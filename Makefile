@@ -50,7 +50,7 @@ lock: $(TESTING) ## Pin the dependencies anew (ARGS='--upgrade' for newer ones)
 	@$(COMPILE) --extra setup --extra test -c requirements.txt -o requirements-test.txt
 
 clean: ## Remove what the other targets made; data stays
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # django-htmx is used for its JavaScript files alone, so Django and what only Django needs are left out.

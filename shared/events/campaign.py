@@ -188,7 +188,8 @@ class Cluster(Contract):
 
 class EarlyWarning(Contract):
     """When pace raises alarms: projected attainment under `warn_below` percent raises, from `clear_at` on clears;
-    `front_runner_at` percent attained in `front_runner_rounds` rounds running makes a front-runner."""
+    `front_runner_at` percent attained in `front_runner_rounds` rounds running makes a front-runner.
+    """
 
     warn_below: Decimal = Decimal(80)
     clear_at: Decimal = Decimal(90)

@@ -78,7 +78,8 @@ class FrontRunnerLost(CampaignEvent, type="evaluation.front-runner.lost.v1"):
 
 class HoldPlaced(CampaignEvent, type="evaluation.hold.placed.v1"):
     """Consideration of the unit is suspended from `since` (under inspection or complaint): not rejected, not ranked,
-    owes no report while the hold lasts."""
+    owes no report while the hold lasts.
+    """
 
     hold: str
     unit: str
