@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Column, Integer, String, Table, Text, func, insert, select
@@ -62,7 +62,7 @@ async def _hold_chain(session: WriteSession) -> None:
 def digest(row: Mapping[str, Any]) -> str:
     """SHA-256 over the previous hash and the canonical JSON of the entry's other fields."""
     fields = {name: str(value) for name, value in row.items() if name not in {"hash", "previous", "at"}}
-    fields["at"] = row["at"].isoformat()
+    fields["at"] = row["at"].astimezone(UTC).isoformat()
     canonical = json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256((row["previous"] + canonical).encode()).hexdigest()
 
