@@ -16,4 +16,4 @@ async def docs(request: Request) -> HTMLResponse:
     """Open to everybody, like the description it shows; calls made from it carry the reader's session, if there is one."""
     with contextlib.suppress(SignInNeeded):
         await current_officer(request)
-    return render(request, "docs.html", address=request.app.openapi_url)
+    return render(request, "common/docs.html", address=request.app.openapi_url)

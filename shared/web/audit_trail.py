@@ -56,7 +56,7 @@ async def trail(
         actions = await _actions(session, officer)
         names = await units.on_day(session, local_date(service.now()), {row.unit for row in rows})
     return render(
-        request, "audit.html", rows=_told(rows[:PAGE]), names=names, more=rows[PAGE - 1].number if len(rows) > PAGE else None,
+        request, "common/audit.html", rows=_told(rows[:PAGE]), names=names, more=rows[PAGE - 1].number if len(rows) > PAGE else None,
         actions=actions, words=ACTIONS, action=action, who=who, services=SERVICES, everybody=officer.holds(*READERS),
     )
 
@@ -76,4 +76,4 @@ async def chain(request: Request, officer: SignedIn, service: Here) -> HTMLRespo
     officer.must_hold(*READERS)
     async with service.database.read() as session:
         read, broken = await verify(session)
-    return render(request, "audit_chain.html", read=read, broken=broken)
+    return render(request, "common/audit_chain.html", read=read, broken=broken)

@@ -27,14 +27,14 @@ async def listed(request: Request, officer: SignedIn, service: Here, replayed: s
     must_operate(officer)
     async with service.database.read() as session:
         letters, waiting = await deadletters.listed(session), await deadletters.count(session)
-    return render(request, "dead_letters.html", letters=letters, waiting=waiting, replayed=replayed, services=SERVICES)
+    return render(request, "common/dead_letters.html", letters=letters, waiting=waiting, replayed=replayed, services=SERVICES)
 
 
 @router.get("/dead-letters/{letter}")
 async def shown(request: Request, officer: SignedIn, service: Here, letter: str) -> HTMLResponse:
     """One event whole: headers, body, reason."""
     must_operate(officer)
-    return render(request, "dead_letter.html", **await _whole(service, letter), faults=())
+    return render(request, "common/dead_letter.html", **await _whole(service, letter), faults=())
 
 
 @router.post("/dead-letters/{letter}/replay")
@@ -46,7 +46,7 @@ async def replay(request: Request, officer: SignedIn, service: Here, letter: str
         await deadletters.replay(service.database, service.inbox, letter)
     except Exception as error:  # whatever the handler raises is the answer; nothing was changed
         log.warning("dead letter %s failed again: %s", letter, error)
-        answer = render(request, "dead_letter.html", **whole, faults=(_still(error),))
+        answer = render(request, "common/dead_letter.html", **whole, faults=(_still(error),))
         answer.status_code = 422
         return answer
     async with service.database.write() as session:

@@ -91,9 +91,9 @@ def _declared(headers: Headers) -> int:
 
 
 def _route(scope: Scope) -> str:
-    """The route's template, never the path itself: span names and labels must not grow with data."""
-    route: Any = scope.get("route")
-    return getattr(route, "path", None) or "other"
+    """The route's whole template, never the path itself: span names and labels must not grow with data."""
+    included: Any = scope.get("fastapi", {}).get("effective_route_context")  # knows the prefixes, which the route itself may not
+    return getattr(included or scope.get("route"), "path", None) or "other"
 
 
 def _add_headers(scope: Scope, message: Message) -> bool:

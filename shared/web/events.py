@@ -33,7 +33,7 @@ async def shown(request: Request, officer: SignedIn, service: Here, event: str) 
     body = json.dumps(json.loads(said.body), ensure_ascii=False, indent=2) if said else ""
     trace = _trace_id(said or heard)
     return render(
-        request, "event.html", event=event, said=said, heard=heard, body=body, trace=trace,
+        request, "common/event.html", event=event, said=said, heard=heard, body=body, trace=trace,
         trace_page=service.settings.trace_page.replace("{trace_id}", trace) if trace else "", services=SERVICES,
     )
 

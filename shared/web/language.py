@@ -39,4 +39,4 @@ def _inside(back: str) -> str:
 @router.get("/clock")
 async def clock(request: Request) -> HTMLResponse:
     """The simulated instant, asked again every few seconds while the movement is played."""
-    return render(request, "clock.html")
+    return render(request, "common/clock.html")

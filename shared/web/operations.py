@@ -61,11 +61,11 @@ def must_operate(officer: Officer) -> None:
 async def operations(request: Request, officer: SignedIn) -> HTMLResponse:
     """All services at a glance, and in simulation the clock."""
     must_operate(officer)
-    return render(request, "operations.html", services=SERVICES)
+    return render(request, "common/operations.html", services=SERVICES)
 
 
 @router.get("/operations/fragment")
 async def fragment(request: Request, officer: SignedIn, service: Here) -> HTMLResponse:
     """How the service is, asked every two seconds."""
     must_operate(officer)
-    return render(request, "operations_fragment.html", state=await state_of(service))
+    return render(request, "common/operations_fragment.html", state=await state_of(service))
