@@ -60,12 +60,6 @@ async def listed(session: ReadSession, campaign: str) -> list[PartnerSystem]:
 
 
 async def clients(session: ReadSession) -> list[str]:
-    """The client names of every partner system that may publish, for the streams that the provisioning job makes."""
-    query = select(PartnerSystem.client).where(PartnerSystem.active).distinct().order_by(PartnerSystem.client)
-    return list(await session.scalars(query))
-
-
-async def clients(session: ReadSession) -> list[str]:
     """The client names of all active partner systems, whatever their campaign: each has a stream of its own."""
     query = select(PartnerSystem.client).where(PartnerSystem.active).distinct().order_by(PartnerSystem.client)
     return list(await session.scalars(query))

@@ -21,9 +21,14 @@ def schedule(campaign: Campaign) -> list[tuple[Phase, datetime]]:
     """The phases that time brings, each with its instant; days begin at midnight in Lai Châu."""
     return [
         (Phase.REGISTERING, _midnight(campaign.starts)),
-        (Phase.RUNNING, _midnight(campaign.registration_until + timedelta(days=1))),
+        (Phase.RUNNING, registration_ends(campaign)),
         (Phase.CLOSED, campaign.ends_at),
     ]
+
+
+def registration_ends(campaign: Campaign) -> datetime:
+    """The end of the last day on which units register on time; later registrations are taken and marked."""
+    return _midnight(campaign.registration_until + timedelta(days=1))
 
 
 def _midnight(day: date) -> datetime:

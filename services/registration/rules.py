@@ -137,3 +137,8 @@ def share_faults(state_share: Decimal, people_share: Decimal) -> list[Fault]:
 def missing_faults(**texts: str) -> list[Fault]:
     """A fault for each text that is empty."""
     return [Fault(field, Message("Chưa ghi nội dung này."), Message("Ghi ngắn gọn, rõ ràng.")) for field, text in texts.items() if not text.strip()]
+
+
+def is_easier(indicator: Indicator, current: Decimal, proposed: Decimal) -> bool:
+    """Whether another target asks less than the present one: a late easing must be visible to whoever approves it."""
+    return proposed > current if indicator.direction == "lower" else proposed < current

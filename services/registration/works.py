@@ -1,6 +1,7 @@
 """Commemorative works: declared by their owner, confirmed by the unit above where that is a duty, started, completed, unveiled."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,15 +14,17 @@ from services.registration.models import Work, WorkStep
 from shared import audit, campaigns, outbox, units
 from shared.clock import local_date
 from shared.database import ReadSession, WriteSession
-from shared.events.campaign import Campaign
+from shared.events.campaign import Campaign, WorkDuty
 from shared.events.registration import Role, WorkProgressed, WorkStatus
 from shared.identity import new_id
 from shared.inbox import lock
 from shared.messages import Conflict, Fault, Message, NotFound, collect
 from shared.security import Officer, must_act_for, must_see
+from shared.units import KnownUnit
 
 Purpose = Literal["economic", "social", "living"]
 AT_WORK = (Role.CLERK, Role.HEAD)
+DONE = frozenset({WorkStatus.COMPLETED, WorkStatus.UNVEILED})
 
 
 @dataclass(frozen=True)
@@ -146,3 +149,25 @@ async def counts(session: ReadSession, campaign: str) -> dict[str, int]:
     query = select(Work.status, func.count()).where(Work.campaign == campaign).group_by(Work.status)
     found = dict((await session.execute(query)).tuples().all())
     return {status.value: found.get(status.value, 0) for status in WorkStatus}
+
+
+@dataclass(frozen=True)
+class DutyMet:
+    """How far the units of a kind have done their duty: how many there are, have declared, confirmed, completed enough works."""
+
+    kind: str
+    required: int
+    units: int
+    declared: int
+    confirmed: int
+    completed: int
+
+
+def duty(owed: WorkDuty, rows: Sequence[Work], seen: Mapping[str, KnownUnit]) -> DutyMet:
+    """A duty counted over the units of its kind among those `seen`."""
+    owners = {unit.id for unit in seen.values() if unit.kind == owed.kind}
+    declared = Counter(row.unit for row in rows if row.unit in owners)
+    confirmed = Counter(row.unit for row in rows if row.unit in owners and row.confirmed)
+    done = Counter(row.unit for row in rows if row.unit in owners and row.confirmed and row.status in DONE)
+    met = [sum(1 for n in counted.values() if n >= owed.required) for counted in (declared, confirmed, done)]
+    return DutyMet(owed.kind, owed.required, len(owners), *met)
