@@ -98,7 +98,8 @@ def _facts(seen: Any, round: Round, reported: Decimal) -> dict[str, Any]:
 async def _step(session: WriteSession, campaign: Campaign, facts: Mapping[str, Any], last: Any, now: datetime) -> None:
     indicator = campaign.indicator(facts["indicator"])
     measure = campaign.unit_of_measure(indicator.unit_of_measure) if indicator else None
-    known = Last(last.state == OPEN, last.reported, last.observed) if last else None
+    stands = last is not None and (last.state == OPEN or last.kept == UNIT)
+    known = Last(last.state == OPEN, last.reported, last.observed) if stands else None
     step = decide(facts["reported"], facts["observed"], measure.decimals if measure else 2, known)
     if step is Step.OPEN:
         await _open(session, facts, now)

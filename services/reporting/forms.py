@@ -3,14 +3,17 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from shared import numbers
+from shared.clock import LOCAL
 from shared.messages import Fault, Message, Refused
 
 TEXT_LIMIT = 2000
+NEVER = datetime(1, 1, 2, tzinfo=LOCAL)
+"""Stands for an instant that could not be read; the fault beside it keeps the request out."""
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 
@@ -22,7 +25,8 @@ class Reading:
         self.at = at
         self.faults = [] if faults is None else faults
         self.data: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
-        if not isinstance(data, Mapping):
+        self.is_object = isinstance(data, Mapping)
+        if not self.is_object:
             self.fault("", Message("Ở đây phải là một đối tượng JSON."), Message("Hãy viết dạng {example}.", example='{"…": …}'))
 
     def name(self, field: str) -> str:
@@ -30,8 +34,9 @@ class Reading:
         return f"{self.at}.{field}".strip(".")
 
     def fault(self, field: str, problem: Message, cure: Message | None = None) -> None:
-        """Note that a field is wrong."""
-        self.faults.append(Fault(self.name(field), problem, cure))
+        """Note that a field is wrong. Of what is no object at all nothing more is said."""
+        if self.is_object or not field:
+            self.faults.append(Fault(self.name(field), problem, cure))
 
     def text(self, field: str, *, limit: int = TEXT_LIMIT, required: bool = True) -> str:
         """A text in NFC without spaces around; empty when it is missing or wrong."""
@@ -68,7 +73,7 @@ class Reading:
         except Refused as refusal:
             self.faults.extend(refusal.faults)
             return None
-        self.fault(field, Message("Phải là số."), Message("Hãy ghi số, ví dụ 12.5 hoặc \"12,5\"."))
+        self.fault(field, Message("Phải là số."), Message('Hãy ghi số, ví dụ 12.5 hoặc "12,5".'))
         return None
 
     def decimal(self, field: str) -> Decimal | None:
@@ -104,6 +109,16 @@ class Reading:
             self.fault(field, Message("Không có ngày này."), Message("Hãy ghi ngày/tháng/năm, ví dụ 14/07/2023."))
             return None
 
+    def instant(self, field: str) -> datetime:
+        """An instant in ISO 8601; without an offset it is meant in Asia/Ho_Chi_Minh. The beginning of time when it is missing or wrong."""
+        given = self.text(field, limit=40)
+        try:
+            found = datetime.fromisoformat(given) if given else NEVER
+        except ValueError:
+            self.fault(field, Message("Không đọc được thời điểm này."), Message("Hãy ghi dạng {example}.", example="2023-11-02T17:00:00+07:00"))
+            return NEVER
+        return found if found.tzinfo else found.replace(tzinfo=LOCAL)
+
     def choice(self, field: str, choices: Iterable[str], default: str = "") -> str:
         """One of `choices`; the default, if there is one, stands for a missing field. Empty when it is wrong."""
         given = self.text(field, limit=64, required=not default)
@@ -123,7 +138,7 @@ class Reading:
 
     def inner(self, field: str) -> "Reading":
         """A nested object; its faults come here too."""
-        return Reading(self.data.get(field), self.name(field), self.faults)
+        return Reading(self.data.get(field) if self.is_object else {}, self.name(field), self.faults if self.is_object else [])
 
     def done(self) -> None:
         """Raise `Refused` with all faults, if there are any."""

@@ -159,7 +159,7 @@ async def find(session: ReadSession, event: str) -> Any:
 
 
 async def counts(session: ReadSession) -> dict[str, int]:
-    """received = accepted + rejected + duplicate + waiting; a conflict is a duplicate id and is counted by itself as well."""
+    """Received = accepted + rejected + duplicate + waiting; a conflict is a duplicate id and is counted by itself as well."""
     query = select(inbound.c.state, func.count(), func.coalesce(func.sum(inbound.c.repeats), 0)).group_by(inbound.c.state)
     rows = {state: (int(number), int(repeats)) for state, number, repeats in (await session.execute(query)).all()}
     number = {state: rows.get(state, (0, 0))[0] for state in State}

@@ -1,6 +1,19 @@
-"""This service's tables: rounds, reports with every version, what partners sent, and the little it must know of the others."""
+"""The tables of reporting: rounds, reports with every version, what partners sent, and the little it must know of the others."""
 
-from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from shared.database import Exact, Instant
 

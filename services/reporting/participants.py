@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
+from services.reporting.forms import Reading
 from services.reporting.models import commitments, holds, lifted_holds, participants
 from services.reporting.rules.timeliness import Hold, owes
+from shared import campaigns, units
 from shared.database import ReadSession, WriteSession, insert_new, upsert
+from shared.events.campaign import Campaign
 from shared.events.evaluation import HoldLifted, HoldPlaced
 from shared.events.registration import CommitmentApproved, ParticipationApproved
-from shared.messages import Fault, Message, Refused
+from shared.messages import Fault, Message, NotFound, Refused
 
 
 class Target(NamedTuple):
@@ -112,3 +115,31 @@ async def targets(session: ReadSession, campaign: str, unit: str, on: date) -> d
         if row.indicator not in found or row.effective_from <= on:
             found[row.indicator] = Target(row.baseline, row.target, row.unit_of_measure, row.revision)
     return found
+
+
+async def identify(session: ReadSession, given: Any, on: date) -> str:
+    """Our id of a unit that a caller names by id, or by {scheme, value} as it was on a day. Raises `NotFound`."""
+    reading = Reading({"unit": given})
+    if isinstance(given, str):
+        name = reading.text("unit", limit=36)
+        found = name if name and await units.known(session, name, on) else None
+    else:
+        inner = reading.inner("unit")
+        scheme, value = inner.text("scheme", limit=32), inner.text("value", limit=64)
+        name = f"{scheme}:{value}"
+        found = None if reading.faults else await units.resolve(session, scheme, value, on)
+    reading.done()
+    if found is None:
+        cure = Message("Hãy ghi mã của đơn vị, hoặc lược đồ (dinh-danh, dinh-danh-2016, dvhc, mst) và giá trị.")
+        raise NotFound(Fault("unit", Message("Không có đơn vị “{name}”.", name=name), cure))
+    return found
+
+
+async def campaign_named(session: ReadSession, code: str) -> Campaign:
+    """The campaign with this code; the newest one when no code is given. Raises `NotFound`."""
+    if code:
+        return await campaigns.find(session, code)
+    listed = await campaigns.listed(session)
+    if not listed:
+        raise NotFound(Fault("campaign", Message("Chưa có phong trào nào.")))
+    return listed[0]

@@ -97,7 +97,7 @@ def _ask(given: Sequence[Figure], flags: Sequence[str]) -> None:
         raise NoteNeeded(*odd)
 
 
-async def accept(  # noqa: PLR0917 - the decided report and everything that is written about it
+async def accept(
     session: WriteSession, campaign: Campaign, round: Round, form: ReportForm, actor: Officer | System, now: datetime, flags: Sequence[str] = ()
 ) -> Receipt:
     """Write a report that has been decided on: rows, event, audit, and the comparison with what partners saw."""
@@ -152,7 +152,7 @@ async def _save_version(
         await session.execute(insert(figures), rows)
 
 
-async def _append(  # noqa: PLR0917 - one row of history
+async def _append(
     session: WriteSession, row: Mapping[str, Any], status: str, channel: Channel, actor: Officer | System, now: datetime,
     reason: str = "", notes: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
@@ -246,4 +246,20 @@ async def find(session: ReadSession, report: str) -> Any:
 async def figures_of(session: ReadSession, report: str, revision: int) -> list[Any]:
     """The figures of one accepted revision, in the order of the form."""
     query = select(figures).where(figures.c.report == report, figures.c.revision == revision).order_by(figures.c.place)
+    return list((await session.execute(query)).all())
+
+
+async def listed(session: ReadSession, campaign: str, *, round: str = "", unit: str = "") -> list[Any]:
+    """Reports of a campaign, by round and unit if given, the newest submission first."""
+    query = select(reports).where(reports.c.campaign == campaign).order_by(reports.c.submitted_at.desc(), reports.c.report)
+    if round:
+        query = query.where(reports.c.round == round)
+    if unit:
+        query = query.where(reports.c.unit == unit)
+    return list((await session.execute(query)).all())
+
+
+async def history(session: ReadSession, report: str) -> list[Any]:
+    """Every acceptance and return of a report, the newest first."""
+    query = select(versions).where(versions.c.report == report).order_by(versions.c.revision.desc())
     return list((await session.execute(query)).all())

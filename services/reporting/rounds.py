@@ -95,3 +95,10 @@ def find(campaign: Campaign, code: str) -> Round:
             Fault("round", Message("Không có kỳ báo cáo “{round}”.", round=code), Message("Các kỳ hiện có: {known}.", known=known))
         )
     return found
+
+
+def state_of(row: Any) -> str:
+    """announced, open or closed."""
+    if row is None:
+        return "announced"
+    return "open" if row.closed_at is None else "closed"
