@@ -163,7 +163,7 @@ async def is_open(session: ReadSession, channel: Channel) -> bool:
 async def books(session: ReadSession, now: datetime) -> dict[str, int]:
     """Deliveries by what became of them; `pending_due` would have left by now if mail servers were instant."""
     counted = await session.execute(select(deliveries.c.state, func.count()).group_by(deliveries.c.state))
-    by_state: dict[str, int] = dict(counted.tuples().all())
+    by_state = {state: int(count) for state, count in counted}
     due = or_(deliveries.c.state == State.QUEUED, and_(deliveries.c.state == State.WAITING, deliveries.c.due_at <= now))
     pending = await session.scalar(select(func.count()).select_from(deliveries).where(due))
     ends = {str(state): by_state.get(state, 0) for state in (State.DELIVERED, State.WITHDRAWN, State.FAILED)}

@@ -93,7 +93,7 @@ async def counts(session: ReadSession) -> dict[Channel, dict[State, int]]:
     """Deliveries by channel and state."""
     query = select(deliveries.c.channel, deliveries.c.state, func.count()).group_by(deliveries.c.channel, deliveries.c.state)
     found = {channel: dict.fromkeys(State, 0) for channel in Channel}
-    for channel, state, count in (await session.execute(query)).tuples():
+    for channel, state, count in await session.execute(query):
         found[Channel(channel)][State(state)] = count
     return found
 

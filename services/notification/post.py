@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,7 +21,7 @@ from services.notification.rules import BY_CODE, Channel, State, next_attempt
 from shared import telemetry
 from shared.database import WriteSession
 from shared.messages import LANGUAGES
-from shared.security import officers
+from shared.security import officers, wall_now
 from shared.service import Service
 from shared.settings import SettingsRefused
 
@@ -62,7 +62,7 @@ async def deliver(service: Service) -> None:
         await deliveries.open_channel(session, Channel.EMAIL, is_open=bool(url))
     post = Post(service)
     while url:
-        if not await post.deliver_due(datetime.now(UTC)):
+        if not await post.deliver_due(wall_now()):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(service.database.committed.wait(), POLL_SECONDS)
 

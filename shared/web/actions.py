@@ -10,6 +10,7 @@ ACTIONS = {
     "campaign.review-opened": Message("Mở kỳ xét duyệt"),
     "dead-letter.replayed": Message("Áp dụng lại sự kiện lỗi"),
     "discrepancy.resolved": Message("Kết luận số liệu lệch"),
+    "letters.chosen": Message("Chọn thư nhận qua e-mail"),
     "officer.disabled": Message("Khóa tài khoản"),
     "officer.password-set": Message("Đặt lại mật khẩu"),
     "participation.approved": Message("Duyệt đăng ký"),
