@@ -10,7 +10,6 @@ from sqlalchemy import select
 from services.reporting.reports import ReportForm
 from services.reporting.rules.figures import Figure
 from services.reporting.subscribers import WAITING, hears
-from shared import campaigns
 from shared.clock import LOCAL
 from shared.database import Database
 from shared.delivery import Inbound, Meta
@@ -37,7 +36,7 @@ from shared.events.registration import (
     UnitChanged,
     UnitVersion,
 )
-from shared.events.reporting import Channel, ValueKind
+from shared.events.reporting import Channel, ObservationAccepted, ValueKind
 from shared.identity import new_id
 from shared.outbox import outbox
 from shared.security import Officer, signed_in
@@ -237,4 +236,4 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-__all__ = ["campaigns"]
+__all__ = ["ObservationAccepted"]
