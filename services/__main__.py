@@ -1,11 +1,12 @@
 """The `thidua` command. Every subcommand has --help with an example; results go to standard output, progress to standard error."""
 
 import argparse
-import asyncio
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import uvloop
 
 from services import commands
 from shared import settings as configuration
@@ -59,8 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         settings = configuration.load(**({"data": given.data} if given.data else {}))
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every request at INFO
         logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-        return asyncio.run(_dispatch(given, settings))
+        return uvloop.run(_dispatch(given, settings))
     except (SettingsRefused, BrokerMissing) as error:
         print(error, file=sys.stderr)
         return 2

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Dialect, MetaData, Table, event, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import String, TypeDecorator
+
+from shared import sqlite
 
 fabric = MetaData()
 """Tables that every service has: outbox, inbox, dead letters, audit, copies of units, officers and campaigns."""
@@ -109,12 +112,11 @@ class Database:
 
 def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=readers or 1, max_overflow=0, pool_timeout=60, connect_args={"timeout": 30}
+        url, pool_size=readers or 1, max_overflow=0, pool_timeout=60, connect_args={"async_creator_fn": sqlite.connect}
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, so that writers take the lock at once
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
             cursor.execute(f"PRAGMA {pragma}")
@@ -131,7 +133,7 @@ def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
 
 def _insert(session: AsyncSession, table: Table) -> Any:
     dialect = session.get_bind().dialect.name
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    return sqlite_dialect.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 async def insert_new(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:

@@ -106,11 +106,14 @@ class Inbox:
 
     def __init__(self, database: Database, hears: Hears, metrics: Telemetry, clock: Clock) -> None:
         self.database, self.hears, self.telemetry, self.clock = database, hears, metrics, clock
+        self.batches = 0
+        """Batches begun and ended so far: a cheap sign of activity."""
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """Apply a batch; when it fails, one by one, so that a bad event cannot hold the others. Never raises."""
         if not batch:
             return
+        self.batches += 1
         links = [Link(c) for d in batch if (c := telemetry.span_context(telemetry.parent_of(d.meta.traceparent))).is_valid]
         name = telemetry.SPAN_BATCH.format(stream=batch[0].meta.stream)
         attributes: dict[str, str | int] = {telemetry.MESSAGING_BATCH: len(batch), telemetry.MESSAGING_SYSTEM: "nats"}
@@ -124,6 +127,7 @@ class Inbox:
                     await self._alone(delivery)
             else:
                 await asyncio.gather(*(delivery.message.ack() for delivery in batch))
+        self.batches += 1
 
     async def _while_alive(self, batch: Sequence[Delivery], work: Callable[[Sequence[Delivery]], Awaitable[None]]) -> None:
         """Do `work`; wait out a database outage meanwhile keeping the messages ours, for an outage is no fault of theirs."""

