@@ -9,25 +9,24 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 
 import nats
 import uvicorn
 
 from services import local
 from services.local import Local, database_of
-from shared import audit, deadletters, security
+from shared import audit, clock, deadletters, security
 from shared.bundled import BundledBroker, running_in
 from shared.clock import Clock
 from shared.delivery import STRUCTURED
 from shared.events import documents
 from shared.inbox import Inbox
+from shared.service import Service
 from shared.settings import SERVICES, Settings
 from shared.telemetry import Telemetry
 
 Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 COMMANDS: dict[str, Command] = {}
-SCHEMAS = Path(__file__).parents[1] / "shared" / "events" / "schemas"
 
 
 def command(function: Command) -> Command:
@@ -78,12 +77,18 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
 
 @command
 async def run(given: argparse.Namespace, settings: Settings) -> int:
-    """One service; streams, durables and tables must be there."""
+    """One service; streams, durables and tables must be there. Each ticks: the broker keeps one tick of every minute."""
     app = local.app_of(given.service, settings)
+    if not settings.simulated:
+        app.state.service.jobs += (_tick,)
     config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level=settings.log_level, access_log=False)
     server = uvicorn.Server(config)
     await server.serve()
     return 0 if server.started else 1
+
+
+async def _tick(service: Service) -> None:
+    await clock.run(service.jetstream)
 
 
 @command
@@ -117,7 +122,11 @@ async def load(given: argparse.Namespace, settings: Settings) -> int:
 async def contracts(given: argparse.Namespace, _: Settings) -> int:
     """Schemas and the AsyncAPI document."""
     hears = [local.hears_of(service) for service in SERVICES]
-    lines = documents.check(SCHEMAS, hears) if given.check else documents.write(SCHEMAS, hears)
+    try:
+        lines = documents.check(documents.FOLDER, hears) if given.check else documents.write(documents.FOLDER, hears)
+    except documents.Breaking as error:
+        print(error, file=sys.stderr)
+        return 1
     print("\n".join(lines) or "up to date")
     return 1 if given.check and lines else 0
 
@@ -128,11 +137,12 @@ async def publish(given: argparse.Namespace, settings: Settings) -> int:
     body = given.file.read_bytes()
     kind = str(json.loads(body)["type"])
     subject = f"inbound.{given.client}.{kind.removeprefix('inbound.')}"
-    connection = await nats.connect(settings.nats_url or "nats://127.0.0.1:4222")
-    try:
-        receipt = await connection.jetstream().publish(subject, body, headers={"content-type": STRUCTURED})
-    finally:
-        await connection.close()
+    async with with_broker(settings) as complete:
+        connection = await nats.connect(complete.nats_url)
+        try:
+            receipt = await connection.jetstream().publish(subject, body, headers={"content-type": STRUCTURED})
+        finally:
+            await connection.close()
     print(f"{subject}: stored as {receipt.stream}/{receipt.seq}")
     return 0
 
