@@ -1,6 +1,7 @@
 """FastStream on NATS: one batch subscriber per producing stream, with a standing pull request and every message screened first."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections import deque
@@ -134,6 +135,18 @@ def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
         graceful_timeout=10,
         **options,
     )
+
+
+async def disconnect(broker: NatsBroker) -> None:
+    """Finish what is in hand and close. While the server is away nothing can be drained: the connection stops looking for it."""
+    connection = broker._connection  # noqa: SLF001 - FastStream forgets it only after a drain that worked
+    try:
+        await broker.stop()
+    except nats.errors.Error as error:
+        log.warning("broker: closed without draining: %s", error)
+        if connection is not None:
+            with contextlib.suppress(OSError):  # what was still to be flushed has nowhere to go
+                await connection.close()
 
 
 def subscribe(broker: NatsBroker, stream: str, types: list[str], inbox: Inbox) -> StandingPullSubscriber:
