@@ -72,15 +72,15 @@ def outlook(campaign: Campaign, indicator: Indicator, targets: Sequence[Target],
 def projection(campaign: Campaign, indicator: Indicator, figures: Sequence[Figure]) -> Fraction:
     """The value at the movement's end, in the indicator's unit of measure.
 
-    A flow goes on from its last value at its mean daily pace: the slope of the least-squares line through the origin of the
-    count (zero on the eve of `cumulative_from`) and the accepted rounds; it never falls. A stock or a rate has no such pace
-    (recognition comes at once, a share does not add up): its last value stands for the end.
+    A flow goes on from its last value at its daily pace: the slope of the least-squares line through the accepted rounds, which is
+    the pace of the movement itself; with one round only, the mean since the count began (`cumulative_from`). It never falls.
+    A stock or a rate has no such pace (recognition comes at once, a share does not add up): its last value stands for the end.
     """
     last = figures[-1]
     if indicator.nature != "flow":
         return Fraction(last.value)
     start = indicator.cumulative_from or campaign.starts
-    points = [(Fraction(0), Fraction(0))] + [(Fraction(_days(start, f.as_of)), Fraction(f.value)) for f in figures]
+    points = [(Fraction(_days(start, f.as_of)), Fraction(f.value)) for f in figures]
     left = max(0, (campaign.ends_at.astimezone(LOCAL).date() - last.as_of).days)
     return Fraction(last.value) + max(Fraction(0), _slope(points)) * left
 
@@ -91,11 +91,13 @@ def _days(start: date, end: date) -> int:
 
 
 def _slope(points: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
-    """Of the least-squares line; 0 when all points lie on one day."""
+    """Of the least-squares line through (day, value); through zero on the eve of the count while all lie on one day."""
     mean_x = sum((x for x, _ in points), Fraction(0)) / len(points)
     mean_y = sum((y for _, y in points), Fraction(0)) / len(points)
     spread = sum(((x - mean_x) ** 2 for x, _ in points), Fraction(0))
-    return sum(((x - mean_x) * (y - mean_y) for x, y in points), Fraction(0)) / spread if spread else Fraction(0)
+    if not spread:
+        return mean_y / mean_x if mean_x else Fraction(0)
+    return sum(((x - mean_x) * (y - mean_y) for x, y in points), Fraction(0)) / spread
 
 
 def lead(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], figures: Sequence[Figure]) -> Lead | None:
