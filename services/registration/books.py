@@ -34,7 +34,7 @@ async def count(session: ReadSession, campaign: Campaign, today: date) -> dict[s
 
 async def _amendments(session: ReadSession, campaign: str) -> dict[str, int]:
     query = select(Amendment.status, func.count()).where(Amendment.campaign == campaign).group_by(Amendment.status)
-    found = dict((await session.execute(query)).tuples().all())
+    found = dict((await session.execute(query)).all())
     return {status.value: found.get(status.value, 0) for status in AmendmentStatus}
 
 

@@ -200,5 +200,5 @@ async def listed(
 async def counts(session: ReadSession, campaign: str) -> dict[str, int]:
     """How many registrations stand at each status."""
     query = select(Participation.status, func.count()).where(Participation.campaign == campaign).group_by(Participation.status)
-    found = dict((await session.execute(query)).tuples().all())
+    found = dict((await session.execute(query)).all())
     return {status.value: found.get(status.value, 0) for status in ParticipationStatus}

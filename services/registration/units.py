@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -137,6 +137,18 @@ class Branch:
         """How many units lie below, at any depth."""
         return sum(1 + branch.count() for branch in self.below)
 
+    def groups(self) -> list[tuple[str, list["Branch"]]]:
+        """What lies below, by kind."""
+        return by_kind(self.below)
+
+
+def by_kind(branches: Iterable[Branch]) -> list[tuple[str, list[Branch]]]:
+    """Branches by the kind of their unit, in the order in which the kinds first appear."""
+    found: dict[str, list[Branch]] = {}
+    for branch in branches:
+        found.setdefault(branch.unit.kind, []).append(branch)
+    return list(found.items())
+
 
 async def tree(session: ReadSession, on: date, search: str = "") -> list[Branch]:
     """The units of a day as trees, in official order; with `search`, only those whose name fits, and what lies above them."""
@@ -194,7 +206,7 @@ async def clusters(session: ReadSession, campaign: str, on: date) -> dict[str, s
         Membership.valid_from <= on,
         or_(Membership.valid_to.is_(None), Membership.valid_to >= on),
     )
-    return dict((await session.execute(query)).tuples().all())
+    return dict((await session.execute(query)).all())
 
 
 async def identifiers(session: ReadSession, on: date) -> dict[str, list[str]]:

@@ -147,7 +147,7 @@ async def listed(session: ReadSession, campaign: str, among: Collection[str] | N
 async def counts(session: ReadSession, campaign: str) -> dict[str, int]:
     """How many works stand at each status."""
     query = select(Work.status, func.count()).where(Work.campaign == campaign).group_by(Work.status)
-    found = dict((await session.execute(query)).tuples().all())
+    found = dict((await session.execute(query)).all())
     return {status.value: found.get(status.value, 0) for status in WorkStatus}
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 from services.registration import officers
 from services.registration.pages.forms import typed
 from services.registration.pages.rendering import go, show, show_again
+from shared import campaigns
 from shared import units as directory
 from shared.clock import local_date
 from shared.database import ReadSession
@@ -31,9 +32,10 @@ async def listed(request: Request, officer: SignedIn, service: Here) -> HTMLResp
     async with service.database.read() as session:
         names = await directory.on_day(session, local_date(service.now()))
         rows = await officers.listed(session)
+        newest = next(iter(await campaigns.listed(session)), None)
     named = [(row, names[row.unit].name if row.unit in names else "") for row in rows]
     found = [(row, unit) for row, unit in named if plain(search) in plain(f"{row.login} {row.name} {unit}")]
-    return show(request, "officers.html", found=found[:SHOWN], count=len(found), search=search)
+    return show(request, "officers.html", campaign=newest, found=found[:SHOWN], count=len(found), search=search)
 
 
 @router.get("/officers/{id}")
@@ -48,7 +50,8 @@ async def _detail(session: ReadSession, id: str, service: Service) -> dict[str, 
     row = next((row for row in await officers.listed(session) if row.officer == id), None)
     if row is None:
         raise NotFound(Fault("officer", Message("Không có tài khoản này.")))
-    return {"row": row, "unit": await directory.known(session, row.unit, local_date(service.now()))}
+    newest = next(iter(await campaigns.listed(session)), None)
+    return {"row": row, "campaign": newest, "unit": await directory.known(session, row.unit, local_date(service.now()))}
 
 
 @router.post("/officers/{id}/disable", response_model=None)

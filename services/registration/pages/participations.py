@@ -26,6 +26,8 @@ from shared.web.strict_json import StrictRoute
 router = APIRouter(route_class=StrictRoute)
 
 OWN = "/registration/participation"
+SHOWN = 50
+"""The list shows so many rows at first; the rest is one click away."""
 
 
 @router.get("/participation", response_model=None)
@@ -67,7 +69,10 @@ async def listed(request: Request, officer: SignedIn, service: Here) -> HTMLResp
     rows = [row for row in seen.rows if _fits(row, query.get("status", ""), query.get("cluster", ""))]
     chosen = {"status": query.get("status", ""), "cluster": query.get("cluster", "")}
     drawn = _drawn(campaign, seen, language_of(request))
-    return show(request, "participations.html", campaign=campaign, seen=seen, rows=rows, chosen=chosen, drawn=drawn)
+    first = rows if query.get("all") else rows[:SHOWN]
+    return show(
+        request, "participations.html", campaign=campaign, seen=seen, rows=first, count=len(rows), chosen=chosen, drawn=drawn
+    )
 
 
 def _drawn(campaign: Campaign, seen: overview.Overview, language: str) -> list[Stack]:

@@ -15,7 +15,7 @@ from shared.clock import local_date
 from shared.database import ReadSession
 from shared.events.campaign import Campaign, Cluster, Indicator
 from shared.events.registration import Commitment, Person, Role
-from shared.messages import Fault, Message, NotFound
+from shared.messages import Fault, Message, NotFound, Refused
 from shared.security import Officer
 from shared.units import KnownUnit
 
@@ -47,6 +47,8 @@ class Sheet:
     def read(self, written: Typed) -> Form:
         """The form that was typed. A line without any figure is left out; raises `Refused` with every unreadable field."""
         commitments = tuple(c for indicator in self.indicators if (c := _line(written, indicator)))
+        if written.faults and self.cluster:  # the readable lines are judged as well, so that everything is told at once
+            written.faults += rules.commitment_faults(self.campaign, self.cluster.code, commitments)
         written.check()
         head = Person(name=written.text("head.name"), post=written.text("head.post"))
         focal = Person(name=written.text("focal_officer.name"), post=written.text("focal_officer.post"))
@@ -55,7 +57,7 @@ class Sheet:
 
     def locate(self, faults: Sequence[Fault], written: Typed, language: str) -> tuple[Fault, ...]:
         """Faults of commitments at the fields of the page, each with the name of its indicator."""
-        filled = [i for i in self.indicators if written.text(f"target.{i.code}")]
+        filled = [i for i in self.indicators if _is_number(written.text(f"target.{i.code}"))]
         return tuple(_located(fault, filled, self.indicators, language) for fault in faults)
 
 
@@ -67,6 +69,14 @@ def _line(written: Typed, indicator: Indicator) -> Commitment | None:
             written.faults.append(Fault(name, Message("Chưa ghi mục tiêu."), Message("Ghi mục tiêu hoặc xóa mức xuất phát.")))
         return None
     return Commitment(indicator=indicator.code, baseline=baseline, target=target, unit_of_measure=indicator.unit_of_measure)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        numbers.parse(text)
+    except Refused:
+        return False
+    return True
 
 
 def _located(fault: Fault, filled: Sequence[Indicator], indicators: Sequence[Indicator], language: str) -> Fault:

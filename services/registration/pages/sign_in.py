@@ -9,6 +9,7 @@ from services.registration import keys, officers, sessions
 from services.registration.home import home_of
 from services.registration.pages.forms import typed
 from services.registration.pages.rendering import go, show, show_again
+from services.registration.pages.words import ROLE
 from shared import security, units
 from shared.clock import local_date
 from shared.messages import Fault, Message, Refused
@@ -76,7 +77,8 @@ async def _around(service: Service) -> dict[str, Any]:
     async with service.database.read() as session:
         known = await units.on_day(session, local_date(service.now()))
         shown = [row for row in await officers.listed(session) if row.shown and row.active]
-    accounts = [{"login": a.login, "post": a.post, "roles": a.roles, "unit": known[a.unit].name if a.unit in known else ""} for a in shown]
+    shown.sort(key=lambda row: (list(ROLE).index(row.roles[0]), row.login))
+    accounts = [{"login": a.login, "post": a.post, "unit": known[a.unit].name if a.unit in known else ""} for a in shown]
     return {"accounts": accounts, "password": service.extras.get("demo_password", "")}
 
 

@@ -6,6 +6,7 @@ from fastapi.responses import HTMLResponse
 from services.registration import units
 from services.registration.pages.forms import day_of
 from services.registration.pages.rendering import show
+from shared import campaigns
 from shared.clock import local_date
 from shared.messages import Fault, Message
 from shared.security import SignedIn, visible_units
@@ -26,7 +27,8 @@ async def tree(request: Request, officer: SignedIn, service: Here) -> HTMLRespon
         roots = await units.tree(session, on, search)
         lineage = await units.lineage(session)
         visible = await visible_units(session, officer, today)
+        newest = next(iter(await campaigns.listed(session)), None)
     return show(
-        request, "units.html", roots=roots, lineage=lineage, on=on, search=search, visible=visible,
+        request, "units.html", campaign=newest, groups=units.by_kind(roots), lineage=lineage, on=on, search=search, visible=visible,
         count=sum(1 + root.count() for root in roots), faults=(wrong,) if asked and not day_of(asked) else (),
     )

@@ -16,12 +16,12 @@ PARTICIPATION = {
     "none": Word(Message("Chưa đăng ký"), "poor"),
     "draft": Word(Message("Bản nháp")),
     "submitted": Word(Message("Chờ duyệt"), "fair"),
-    "returned": Word(Message("Trả lại"), "poor"),
+    "returned": Word(Message("Đã trả lại"), "poor"),
     "approved": Word(Message("Đã duyệt"), "good"),
 }
 AMENDMENT = {
     "proposed": Word(Message("Chờ duyệt"), "fair"),
-    "returned": Word(Message("Trả lại"), "poor"),
+    "returned": Word(Message("Đã trả lại"), "poor"),
     "approved": Word(Message("Đã duyệt"), "good"),
 }
 WORK = {
