@@ -74,3 +74,12 @@ def load(environ: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsRefused(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}.") from None
+
+
+def table(settings: type[BaseModel] = Settings) -> str:
+    """Every setting with its default and meaning as a Markdown table, as the README shows it."""
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, field in settings.model_fields.items():
+        default = "" if field.default in {"", None} else f"`{field.default}`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines)
