@@ -63,7 +63,7 @@ def test_each_fault_speaks_both_languages() -> None:
         (figure(ASSIGNED["thu"], unit_of_measure="phan-tram"), "values.0.unit_of_measure"),
         (figure(ASSIGNED["thu"], as_of=date(2023, 8, 15)), "values.0.as_of"),
         (figure(ASSIGNED["thu"], as_of=date(2023, 8, 21)), "values.0.as_of"),
-        (figure(ASSIGNED["thu"], None), "values.0.note"),
+        (figure(ASSIGNED["thu"], None), "values.0.value"),
         (figure(ASSIGNED["thu"], note="x" * 2001), "values.0.note"),
     ],
     ids=["over the range", "half a person", "wrong measure", "outside the window", "in the future", "null without a note", "long note"],

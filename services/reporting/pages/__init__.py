@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
-from shared.web.strict_json import StrictRoute
+from services.reporting.pages import due, entry, overview, reconcile, report
 
-router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+router = APIRouter(include_in_schema=False)
+for part in (due, entry, report, overview, reconcile):
+    router.include_router(part.router)

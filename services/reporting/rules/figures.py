@@ -76,7 +76,7 @@ def judge_figure(field: str, figure: Figure, known: Known, round: Round, today: 
     """The faults of one figure of a report."""
     yield from measure_faults(field, figure, known)
     yield from _as_of_faults(f"{field}.as_of", figure.as_of, round, today)
-    yield from _note_faults(f"{field}.note", figure, known)
+    yield from _note_faults(field, figure, known)
 
 
 def measure_faults(field: str, figure: Figure, known: Known) -> Iterator[Fault]:
@@ -175,19 +175,20 @@ def _window(round: Round) -> Message:
 
 def _note_faults(field: str, figure: Figure, known: Known) -> Iterator[Fault]:
     """What may only be accepted with a reason in the note."""
+    note = f"{field}.note"
     if len(figure.note) > NOTE_LIMIT:
-        yield Fault(field, Message("Ghi chú dài hơn {limit} ký tự.", limit=NOTE_LIMIT), Message("Hãy rút gọn."))
+        yield Fault(note, Message("Ghi chú dài hơn {limit} ký tự.", limit=NOTE_LIMIT), Message("Hãy rút gọn."))
     if figure.note.strip():
         return
     if figure.value is None:
-        yield Fault(field, Message("Chưa có giá trị."), Message("Hãy ghi giá trị, hoặc nêu ở ghi chú vì sao chưa có."))
+        yield Fault(f"{field}.value", Message("Chưa có giá trị."), Message("Hãy ghi giá trị, hoặc nêu ở ghi chú vì sao chưa có."))
     if falls(figure, known):
         yield Fault(
-            field,
+            note,
             Message("Số lũy kế giảm so với kỳ trước ({before}).", before=written(known.history[-1])),
             Message("Hãy kiểm tra lại; nếu đúng, nêu lý do ở ghi chú."),
         )
     if known.kind_before is ValueKind.OFFICIAL and figure.kind is not ValueKind.OFFICIAL:
         yield Fault(
-            field, Message("Số chính thức lại chuyển về chưa chính thức."), Message("Nếu đúng là phải vậy, hãy nêu lý do ở ghi chú.")
+            note, Message("Số chính thức lại chuyển về chưa chính thức."), Message("Nếu đúng là phải vậy, hãy nêu lý do ở ghi chú.")
         )

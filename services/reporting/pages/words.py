@@ -1,0 +1,47 @@
+"""The words and tones for what codes mean."""
+
+from services.reporting.completeness import Standing
+from services.reporting.intake import State
+from services.reporting.sheets import ACCEPTED, RETURNED
+from shared.events.campaign import UnitKind
+from shared.events.reporting import Channel, ValueKind
+from shared.messages import Message
+
+STANDINGS = {
+    Standing.ON_TIME: (Message("Đúng hạn"), "good"),
+    Standing.LATE: (Message("Nộp muộn"), "fair"),
+    Standing.RETURNED: (Message("Bị trả lại"), "poor"),
+    Standing.WAITING: (Message("Chưa nộp"), "accent"),
+    Standing.MISSING: (Message("Thiếu báo cáo"), "poor"),
+    Standing.ON_HOLD: (Message("Tạm dừng xét"), "muted"),
+}
+STATUSES = {ACCEPTED: (Message("Đã tiếp nhận"), "good"), RETURNED: (Message("Đã trả lại"), "poor")}
+KINDS = {
+    ValueKind.ESTIMATE: Message("Ước tính"),
+    ValueKind.PRELIMINARY: Message("Sơ bộ"),
+    ValueKind.OFFICIAL: Message("Chính thức"),
+}
+CHANNELS = {
+    Channel.PAGE: Message("Trang nhập báo cáo"),
+    Channel.API: Message("Phần mềm của đơn vị"),
+    Channel.PARTNER: Message("Hệ thống khác"),
+    Channel.RECONCILIATION: Message("Đối chiếu số liệu"),
+}
+STATES = {
+    State.ACCEPTED: (Message("Đã nhận"), "good"),
+    State.REJECTED: (Message("Từ chối"), "poor"),
+    State.CONFLICT: (Message("Trùng mã, khác nội dung"), "poor"),
+    State.WAITING: (Message("Đang chờ"), "fair"),
+}
+KEPT = {
+    "unit": Message("Giữ số của đơn vị"),
+    "partner": Message("Lấy số của hệ thống khác"),
+    "agreement": Message("Hai số đã khớp"),
+}
+UNIT_KINDS = {
+    UnitKind.PROVINCE: Message("Tỉnh"),
+    UnitKind.DISTRICT: Message("Huyện, thành phố"),
+    UnitKind.COMMUNE: Message("Xã, phường, thị trấn"),
+    UnitKind.DEPARTMENT: Message("Sở, ban, ngành"),
+    UnitKind.ENTERPRISE: Message("Doanh nghiệp"),
+}
