@@ -1,5 +1,6 @@
 """Every error in the reader's language: a page for people, `{"status", "faults"}` for programs; never a stack trace."""
 
+import contextlib
 import logging
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from shared.messages import Fault, Message, Overloaded, Refused
+from shared.security import current_officer
 from shared.web.pages import language_of
 from shared.web.problems import fault_of
 
@@ -44,6 +46,9 @@ async def on_invalid(request: Request, error: Exception) -> Response:
 async def on_http(request: Request, error: Exception) -> Response:
     """Unknown paths and methods."""
     assert isinstance(error, HTTPException)
+    if not wants_json(request):
+        with contextlib.suppress(Exception):  # only so that whoever is signed in keeps the ways at the top of the page
+            await current_officer(request)
     texts = {404: Message("Không có trang này."), 405: Message("Không dùng được cách gọi này ở đây.")}
     return answer(request, error.status_code, (Fault("", texts.get(error.status_code, Message("Yêu cầu không thực hiện được."))),))
 

@@ -21,7 +21,7 @@ LANGUAGE_COOKIE = "thidua-language"
 def language_of(request: Request) -> str:
     """The reader's language: `?lang=`, then the cookie, then (for programs) Accept-Language; Vietnamese otherwise."""
     asked = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
-    if asked is None and "/api/" in request.url.path:
+    if asked is None and "/api/" in request.url.path and "text/html" not in request.headers.get("accept", ""):
         asked = request.headers.get("accept-language", "vi")[:2]
     return asked if asked in LANGUAGES else "vi"
 
@@ -67,7 +67,7 @@ def _translator(language: str) -> Callable[..., Any]:
         if isinstance(text, Text):
             return text.in_language(language)
         translated = translate(text or "", language)
-        return Markup(escape(translated)).format(**parameters) if parameters else translated
+        return Markup(escape(translated)).format(**parameters) if parameters else translated  # noqa: S704 - escaped just now
 
     return gettext
 

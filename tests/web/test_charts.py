@@ -2,7 +2,7 @@
 
 import re
 from decimal import Decimal
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ amounts = st.none() | st.decimals(allow_nan=False, allow_infinity=False, min_val
 
 
 def parsed(drawing):
-    return ElementTree.fromstring(str(drawing))
+    return ET.fromstring(str(drawing))
 
 
 def title_of(drawing) -> str:

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select, update
 
 from shared import audit, deadletters
-from shared.deadletters import dead_letters
 from shared.events.registration import Role, SessionEnded
 from shared.outbox import outbox, record
 from shared.security import ended_sessions

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from shared.events.registration import Role
+from shared.web.api_docs import as_older
 from shared.web.edge import BODY_LIMIT
 
 HTML = {"accept": "text/html"}
@@ -40,7 +41,7 @@ async def test_every_file_a_page_asks_for_is_served_by_us(web):
     client = web.client(Role.CLERK)
     page = (await client.get("/reporting/due")).text
     for part in page.split('"'):
-        if part.startswith("/reporting/static/") or part.startswith("/reporting/vendor/"):
+        if part.startswith(("/reporting/static/", "/reporting/vendor/")):
             assert (await client.get(part)).status_code == 200, part
 
 
@@ -168,4 +169,17 @@ async def test_the_description_of_the_api_is_shown_by_our_own_scripts(web):
     for part in page.split('"'):
         if part.startswith("/reporting/"):
             assert (await client.get(part)).status_code == 200, part
+    assert (await client.get("/reporting/api/openapi-3.0.json")).json()["openapi"] == "3.0.3", "what the bundle can read"
     assert "/reporting/api/figures" in json.dumps((await client.get("/reporting/api/openapi.json")).json())
+
+
+def test_the_description_for_the_bundle_says_the_same_in_older_words():
+    assert as_older({"anyOf": [{"type": "string"}, {"type": "null"}], "title": "Note"}) == {"nullable": True, "type": "string", "title": "Note"}
+    assert as_older({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]}) == {"nullable": True, "anyOf": [{"$ref": "#/x"}]}
+    assert as_older([{"const": "a"}, {"exclusiveMinimum": 0}]) == [{"enum": ["a"]}, {"minimum": 0, "exclusiveMinimum": True}]
+    assert as_older({"properties": {"const": {"type": "string"}}}) == {"properties": {"const": {"type": "string"}}}
+
+
+async def test_whoever_is_signed_in_keeps_the_ways_on_a_page_that_is_not_there(web):
+    assert "/reporting/due" in (await web.client(Role.CLERK).get("/reporting/nowhere", headers=HTML)).text
+    assert "/reporting/due" not in (await web.client().get("/reporting/nowhere", headers=HTML)).text

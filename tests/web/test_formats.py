@@ -1,6 +1,7 @@
 """How people read numbers, days and lists of names."""
 
 import random
+import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -57,8 +58,8 @@ def test_percentages_are_given_in_percent():
 def test_money_is_told_in_the_words_of_a_budget():
     assert money(Decimal(350)) == "350 triệu đồng"
     assert money(Decimal(1_542_000)) == "1.542 tỷ đồng"
-    assert money(Decimal("12500")) == "12,5 tỷ đồng"
-    assert money(Decimal("12500"), lang="en") == "12.5 billion dong"
+    assert money(Decimal(12500)) == "12,5 tỷ đồng"
+    assert money(Decimal(12500), lang="en") == "12.5 billion dong"
 
 
 def test_days_and_instants_are_those_of_lai_chau():
@@ -100,9 +101,9 @@ def test_names_sort_in_vietnamese_order():
 
 def test_every_letter_has_its_place_and_every_tone_its_own():
     letters = list("aăâbcdđeêghiklmnoôơpqrstuưvxy")
-    assert sorted(reversed(letters), key=sort_key) == letters
+    assert sorted(letters[::-1], key=sort_key) == letters
     tones = ["ma", "mà", "mả", "mã", "má", "mạ"]
-    assert sorted(reversed(tones), key=sort_key) == tones
+    assert sorted(tones[::-1], key=sort_key) == tones
 
 
 def test_letters_count_before_tones_and_tones_before_capitals():
@@ -120,14 +121,12 @@ def test_any_two_texts_can_be_compared(one, other):
 
 @given(st.text("ạâắăbđêềơưu ", max_size=6))
 def test_the_spelling_in_unicode_does_not_matter(text):
-    import unicodedata
-
     assert sort_key(unicodedata.normalize("NFD", text))[:3] == sort_key(unicodedata.normalize("NFC", text))[:3]
 
 
 def test_people_sort_by_given_name_then_middle_then_family_name():
     people = ["Lò Văn Ánh", "Nguyễn Thị Bình", "Giàng A Chu", "Vàng A Chu", "Lò Thị Chu"]
-    assert sorted(reversed(people), key=person_key) == people
+    assert sorted(people[::-1], key=person_key) == people
 
 
 def test_filters_speak_the_language_of_their_reader():
