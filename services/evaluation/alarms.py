@@ -11,7 +11,7 @@ from services.evaluation.models import findings, warnings
 from services.evaluation.scoring.exact import rounded
 from services.evaluation.scoring.facts import Facts
 from services.evaluation.scoring.pace import Lead, Outlook, Watch, watch
-from shared.database import WriteSession, upsert
+from shared.database import ReadSession, WriteSession, upsert
 from shared.events.campaign import Campaign
 from shared.events.evaluation import FrontRunnerFound, FrontRunnerLost, WarningCleared, WarningRaised
 from shared.outbox import record
@@ -105,3 +105,20 @@ async def _find(told: Told, name: tuple[str, str], lead: Lead, row: Any) -> None
     kept: dict[str, Any] = {"finding": name[0], **told.about, "indicator": name[1], "revision": revision, **numbers}
     await upsert(told.session, findings, [kept | {"since": lead.since, "open": True, "found_at": told.now}])
     await record(told.session, FrontRunnerFound(**kept, at=told.now), told.now)
+
+
+async def open_warnings(session: ReadSession, campaign: str, visible: set[str] | None) -> list[Any]:
+    """Open warnings about the visible units (None: all), the lowest percent first."""
+    return sorted(await _open(session, warnings, campaign, visible), key=lambda row: (row.percent, row.unit, row.indicator))
+
+
+async def open_findings(session: ReadSession, campaign: str, visible: set[str] | None) -> list[Any]:
+    """Front-runners among the visible units (None: all), the highest percent first."""
+    return sorted(await _open(session, findings, campaign, visible), key=lambda row: (-row.percent, row.unit, row.indicator))
+
+
+async def _open(session: ReadSession, table: Table, campaign: str, visible: set[str] | None) -> list[Any]:
+    query = select(table).where(table.c.campaign == campaign, table.c.open.is_(True))
+    if visible is not None:
+        query = query.where(table.c.unit.in_(sorted(visible)))
+    return list(await session.execute(query))

@@ -97,3 +97,9 @@ async def levels(session: ReadSession, campaign: str) -> dict[tuple[str, str], s
     """The level in force by (unit, criterion)."""
     query = select(entries).where(entries.c.campaign == campaign, entries.c.level.is_not(None)).order_by(entries.c.revision)
     return {(row.unit, row.criterion): row.level for row in await session.execute(query)}
+
+
+async def adjustments(session: ReadSession, campaign: str) -> dict[tuple[str, str], Decimal]:
+    """The bonus or penalty points in force by (unit, criterion)."""
+    query = select(entries).where(entries.c.campaign == campaign, entries.c.points.is_not(None)).order_by(entries.c.revision)
+    return {(row.unit, row.criterion): row.points for row in await session.execute(query)}

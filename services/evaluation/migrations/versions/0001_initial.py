@@ -66,6 +66,7 @@ def upgrade() -> None:
         "known_campaigns",
         sa.Column("campaign", sa.String(length=64), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("definition", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("campaign"),
     )

@@ -1,0 +1,117 @@
+"""Live figures: one ephemeral consumer per process hears what evaluation said, from any replica, and wakes the pages that look on."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+from nats.aio.subscription import Subscription
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from shared.service import Service
+
+log = logging.getLogger(__name__)
+
+SUBJECTS = ["evaluation.score.changed.v1", "evaluation.ranking.frozen.v1"]
+SILENCE_SECONDS = 5.0
+"""After so long without an event the consumer is asked whether it still lives: a broker that restarted has forgotten it."""
+IDLE_SECONDS = 60.0
+COALESCE_SECONDS = 0.5
+"""A page is redrawn at most twice a second, whatever happens."""
+KEEP_ALIVE_SECONDS = 15.0
+
+
+class Listener:
+    """One open page: which clusters changed since it was last drawn."""
+
+    def __init__(self) -> None:
+        self.clusters: set[str] = set()
+        self.woken = asyncio.Event()
+
+    def tell(self, cluster: str) -> None:
+        """Note that a cluster changed; the empty name means that any may have."""
+        self.clusters.add(cluster)
+        self.woken.set()
+
+    async def changes(self) -> set[str]:
+        """The clusters that changed, gathered for a moment; empty when nothing did for `KEEP_ALIVE_SECONDS`."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.woken.wait(), KEEP_ALIVE_SECONDS)
+            await asyncio.sleep(COALESCE_SECONDS)
+        changed, self.clusters = self.clusters, set()
+        self.woken.clear()
+        return changed
+
+
+class Feed:
+    """Who looks on."""
+
+    def __init__(self) -> None:
+        self.listeners: set[Listener] = set()
+        self.closed = False
+
+    @contextlib.contextmanager
+    def listener(self) -> Iterator[Listener]:
+        """A listener for as long as the block lasts."""
+        one = Listener()
+        self.listeners.add(one)
+        try:
+            yield one
+        finally:
+            self.listeners.discard(one)
+
+    def tell(self, cluster: str) -> None:
+        """Wake everybody who looks on."""
+        for one in self.listeners:
+            one.tell(cluster)
+
+    def close(self) -> None:
+        """End every open page's connection: the service stops."""
+        self.closed = True
+        self.tell("")
+
+
+def feed_of(service: Service) -> Feed:
+    """The service's feed."""
+    feed: Feed = service.extras.setdefault("feed", Feed())
+    return feed
+
+
+async def follow(service: Service) -> None:
+    """Hear scores and rankings from now on and wake the pages; a job of the service."""
+    feed = feed_of(service)
+    try:
+        while True:
+            with contextlib.suppress(NotFoundError):
+                await _follow_once(service, feed)
+            feed.tell("")
+    finally:
+        feed.close()
+
+
+async def _follow_once(service: Service, feed: Feed) -> None:
+    """Until the consumer is gone."""
+    config = ConsumerConfig(
+        filter_subjects=SUBJECTS, ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.NEW,
+        inactive_threshold=IDLE_SECONDS, mem_storage=True,
+    )
+    subscription = await service.jetstream.subscribe("", stream="EVALUATION", config=config)
+    try:
+        async for cluster in _heard(subscription):
+            feed.tell(cluster)
+    finally:
+        with contextlib.suppress(Exception):
+            await subscription.unsubscribe()
+
+
+async def _heard(subscription: Subscription) -> AsyncIterator[str]:
+    while True:
+        try:
+            message = await subscription.next_msg(timeout=SILENCE_SECONDS)
+        except NatsTimeoutError:
+            await subscription.consumer_info()  # type: ignore[attr-defined]
+            continue
+        yield str(json.loads(message.data).get("cluster", ""))

@@ -1,0 +1,27 @@
+"""Early warnings and front-runners: of everybody for the council, of one's own for the others."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from services.evaluation import alarms, dossiers, references
+from services.evaluation.records import closing_day
+from shared import units
+from shared.security import SignedIn, visible_units
+from shared.service import Here
+from shared.web.pages import render
+
+router = APIRouter()
+
+
+@router.get("/warnings")
+async def show(request: Request, officer: SignedIn, service: Here, campaign: str | None = None) -> HTMLResponse:
+    """Open warnings, the farthest from their target first; then units that lead."""
+    async with service.database.read() as session:
+        found = await references.campaign_named(session, campaign)
+        visible = await visible_units(session, officer, closing_day(found))
+        warned = await alarms.open_warnings(session, found.code, visible)
+        leading = await alarms.open_findings(session, found.code, visible)
+        about = {row.unit for row in (*warned, *leading)}
+        names = await units.on_day(session, closing_day(found), about)
+        told = await dossiers.told_at(session, found.code, sorted(about))
+    return render(request, "warnings.html", campaign=found, warned=warned, leading=leading, names=names, told=told)
