@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, update
 
 from services.notification.models import channels, deliveries, letters, mutes
-from services.notification.rules import BY_CODE, OPEN, Audience, Channel, State, To, channels_for
+from services.notification.rules import BY_CODE, OPEN, RULES, Audience, Channel, State, To, channels_for
 from shared import campaigns, outbox, telemetry
 from shared.clock import handled
 from shared.database import ReadSession, WriteSession, insert_new, upsert
@@ -16,6 +16,7 @@ from shared.events.notification import LetterDelivered
 from shared.identity import new_id
 
 CHUNK = 500
+RECEIPTED = [rule.code for rule in RULES if rule.receipt]
 OVER = (Phase.RANKED, Phase.HONOURED, Phase.ARCHIVED)
 """Phases in which a movement has ended and nothing may wait any more."""
 Addressed = tuple[Row[Any], Row[Any]]
@@ -56,8 +57,7 @@ def _row(letter: Row[Any], officer: Row[Any], channel: Channel, to: To, *, now: 
 
 
 async def _insert(session: WriteSession, rows: list[dict[str, Any]], now: datetime) -> None:
-    arrived = [row["letter"] for row in rows if row["state"] == State.DELIVERED]
-    first = await _not_told(session, arrived, Channel.INBOX)
+    first = await _not_told(session, [row["letter"] for row in rows if row["state"] == State.DELIVERED], Channel.INBOX)
     await insert_new(session, deliveries, rows)
     await _tell(session, first, Channel.INBOX, now)
     _wake(session, any(row["state"] == State.QUEUED for row in rows))
@@ -77,21 +77,20 @@ async def _over(session: ReadSession, codes: Iterable[str]) -> set[str]:
     return {code for code in codes if await campaigns.phase_of(session, code) in OVER}
 
 
-async def _not_told(session: ReadSession, ids: Collection[str], channel: Channel) -> set[str]:
-    """Which of these letters have reached nobody by this channel yet."""
+async def _not_told(session: ReadSession, ids: Collection[str], channel: Channel) -> list[Row[Any]]:
+    """Those of these letters that have reached no unit by this channel yet and whose rule wants that known."""
     if not ids:
-        return set()
-    reached = select(deliveries.c.letter).where(
-        deliveries.c.letter.in_(set(ids)), deliveries.c.channel == channel, deliveries.c.state == State.DELIVERED
+        return []
+    reached = exists().where(
+        deliveries.c.letter == letters.c.letter, deliveries.c.channel == channel, deliveries.c.state == State.DELIVERED
     )
-    return set(ids) - set(await session.scalars(reached))
+    query = select(letters).where(letters.c.letter.in_(set(ids)), letters.c.rule.in_(RECEIPTED), letters.c.addressee != "", ~reached)
+    return list((await session.execute(query.order_by(letters.c.created, letters.c.letter))).all())
 
 
-async def _tell(session: WriteSession, ids: Collection[str], channel: Channel, now: datetime) -> None:
-    """Say that letters reached a unit by a channel, where the rule wants that known, in the trace of each letter's cause."""
-    receipted = [code for code, rule in BY_CODE.items() if rule.receipt]
-    query = select(letters).where(letters.c.letter.in_(ids), letters.c.rule.in_(receipted), letters.c.addressee != "")
-    for letter in (await session.execute(query.order_by(letters.c.created, letters.c.letter))).all() if ids else ():
+async def _tell(session: WriteSession, reached: Sequence[Row[Any]], channel: Channel, now: datetime) -> None:
+    """Say that letters reached a unit by a channel, in the trace of each letter's cause."""
+    for letter in reached:
         event = LetterDelivered(
             campaign=letter.campaign, letter=letter.letter, unit=letter.addressee, rule=letter.rule, cause=letter.cause,
             channel=channel, revision=1, at=now,
@@ -140,11 +139,14 @@ async def release(session: WriteSession, now: datetime) -> None:
     _wake(session, bool(queued.rowcount))  # type: ignore[attr-defined]
 
 
-async def sent(session: WriteSession, delivery: Row[Any], now: datetime) -> None:
-    """The mail server took an e-mail."""
-    first = await _not_told(session, [delivery.letter], Channel.EMAIL)
-    done = {"state": State.DELIVERED, "delivered_at": now, "attempts": delivery.attempts + 1, "next_attempt": None, "error": ""}
-    await session.execute(update(deliveries).where(deliveries.c.delivery == delivery.delivery).values(done))
+async def sent(session: WriteSession, taken: Sequence[Row[Any]], now: datetime) -> None:
+    """The mail server took these e-mails."""
+    if not taken:
+        return
+    first = await _not_told(session, [row.letter for row in taken], Channel.EMAIL)
+    done = {"state": State.DELIVERED, "delivered_at": now, "attempts": deliveries.c.attempts + 1, "next_attempt": None, "error": ""}
+    ids = [row.delivery for row in taken]
+    await session.execute(update(deliveries).where(deliveries.c.delivery.in_(ids)).values(done))
     await _tell(session, first, Channel.EMAIL, now)
 
 

@@ -104,25 +104,29 @@ class Post:
         return tried
 
     async def _send_batch(self, smtp: SMTP, wall: datetime) -> int:
-        started, handled = monotonic(), 0
+        started, taken, handled = monotonic(), [], 0
         async with self.database.write() as session:
             rows = (await session.execute(_due(wall).limit(BATCH).with_for_update(skip_locked=True, of=table))).all()
             words = await texts.words_for(session, rows)
             for row in rows:
                 if not smtp.is_connected or monotonic() - started > BATCH_SECONDS:
                     break
+                handled += 1
                 with self.telemetry.span(
                     telemetry.SPAN_LETTER, telemetry.parent_of(row.traceparent), SpanKind.CLIENT,
                     **{telemetry.CHANNEL: Channel.EMAIL, telemetry.EVENT_ID: row.event, telemetry.CAMPAIGN: row.campaign},
                 ):  # fmt: skip
-                    await self._send(session, smtp, row, self._mail(row, words.write(row, LANGUAGE), wall), wall)
-                handled += 1
+                    if await self._send(session, smtp, row, self._mail(row, words.write(row, LANGUAGE), wall)):
+                        taken.append(row)
+            await deliveries.sent(session, taken, self.service.now())
+        self._count("delivered", len(taken))
         return handled
 
-    async def _send(self, session: WriteSession, smtp: SMTP, row: Row[Any], mail: Mail, wall: datetime) -> None:
+    async def _send(self, session: WriteSession, smtp: SMTP, row: Row[Any], mail: Mail) -> bool:
+        """True when the mail server took the mail; otherwise the row says what is next."""
         if not (row.active and row.email):
             await _end(session, row, State.WITHDRAWN, "no address")
-            return
+            return False
         try:
             await smtp.send_message(build(mail), sender=mail.sender, recipients=[mail.address])
         except Unsendable as error:
@@ -130,10 +134,10 @@ class Post:
         except (SMTPException, OSError) as error:
             if isinstance(error, GONE):
                 smtp.close()
-            await self._try_later(session, row, error, wall)
+            await self._try_later(session, row, error, mail.written)
         else:
-            await deliveries.sent(session, row, self.service.now())
-            self._count("delivered")
+            return True
+        return False
 
     async def _try_later(self, session: WriteSession, row: Row[Any], error: Exception, wall: datetime) -> None:
         again = None if _is_permanent(error) else next_attempt(row.attempts + 1, wall)
@@ -167,8 +171,8 @@ class Post:
         )  # fmt: skip
         return Mail(self.service.settings.mail_from, row.name, row.email or "", text.subject, body, row.message_id, wall)
 
-    def _count(self, outcome: str) -> None:
-        self.telemetry.letters.labels(Channel.EMAIL, outcome).inc()
+    def _count(self, outcome: str, many: int = 1) -> None:
+        self.telemetry.letters.labels(Channel.EMAIL, outcome).inc(many)
 
 
 def _due(wall: datetime) -> Select[Any]:

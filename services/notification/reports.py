@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, select, update
+from sqlalchemy import ColumnElement, Row, and_, or_, select, update
 
 from services.notification import letters
 from services.notification.letters import Draft, Origin
@@ -21,16 +21,15 @@ async def accepted(session: WriteSession, event: ReportAccepted, origin: Origin)
     """The report is known from now on: no reminder leaves any more, even if it is queued; an earlier return is answered."""
     key = event.campaign, event.round, event.unit
     await _raise_to(session, key, "accepted", event.revision)
-    await _settle_missing(session, key, origin.now)
     answered = and_(written.c.rule == "report-returned", written.c.cause == event.report, written.c.revision < event.revision)
-    await letters.settle(session, and_(written.c.campaign == event.campaign, answered), origin.now)
+    await _settle(session, key, or_(_asks_for(event.round), answered), origin.now)
 
 
 async def returned(session: WriteSession, event: ReportReturned, origin: Origin) -> None:
     """The report went back; it was there, so nothing reminds of it, and the letter with the reason takes over."""
     key = event.campaign, event.round, event.unit
     known = await _raise_to(session, key, "returned", event.revision)
-    await _settle_missing(session, key, origin.now)
+    await _settle(session, key, _asks_for(event.round), origin.now)
     if known.accepted <= event.revision:
         parameters = {"round": event.round, "reason": event.reason, "notes": list(event.notes)}
         draft = Draft("report-returned", event.campaign, event.unit, event.report, event.revision, parameters)
@@ -68,7 +67,11 @@ def _is(key: Key) -> ColumnElement[bool]:
     return and_(submissions.c.campaign == campaign, submissions.c.round == round, submissions.c.unit == unit)
 
 
-async def _settle_missing(session: WriteSession, key: Key, now: datetime) -> None:
-    campaign, round, unit = key
-    of_round = and_(written.c.campaign == campaign, written.c.unit == unit, written.c.cause == round)
-    await letters.settle(session, and_(of_round, written.c.rule.in_(UNTIL_REPORTED)), now)
+def _asks_for(round: str) -> ColumnElement[bool]:
+    """Letters that the round's report settles."""
+    return and_(written.c.cause == round, written.c.rule.in_(UNTIL_REPORTED))
+
+
+async def _settle(session: WriteSession, key: Key, which: ColumnElement[bool], now: datetime) -> None:
+    campaign, _, unit = key
+    await letters.settle(session, and_(written.c.campaign == campaign, written.c.unit == unit, which), now)

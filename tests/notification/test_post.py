@@ -88,7 +88,7 @@ async def test_letters_leave_when_the_mail_server_is_back(town, post, sink):
 class Picky(Sink):
     """Knows no head, and has no room for clerks for the time being."""
 
-    async def handle_RCPT(self, server, session, envelope, address, options):
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's interface
         if "head" in address:
             return "550 no such mailbox"
         return "452 mailbox full"
@@ -110,7 +110,7 @@ class Deadly(Sink):
 
     victim: asyncio.Task | None = None
 
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's interface
         answer = await super().handle_DATA(server, session, envelope)
         if self.victim:
             self.victim.cancel()
@@ -203,7 +203,7 @@ async def test_the_job_wakes_on_the_commit_that_queued_and_shuts_the_channel_wit
     await asyncio.sleep(0)
     async with asyncio.timeout(10):
         await story.Ear(post.service.database).hear(story.warned(), at=OPENING)
-        while sink.received < 2:
+        while sink.received < 2:  # noqa: ASYNC110 - the mail server is another program
             await asyncio.sleep(0.01)
     job.cancel()
     silent = service_of(town, "")
