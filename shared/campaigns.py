@@ -1,5 +1,7 @@
 """The copy of campaigns that a service keeps from events: the whole definition and the phase."""
 
+import hashlib
+
 from sqlalchemy import Column, Integer, String, Table, Text, select
 
 from shared.database import Instant, ReadSession, WriteSession, fabric, upsert
@@ -13,6 +15,7 @@ campaigns = Table(
     fabric,
     Column("campaign", String(64), primary_key=True),
     Column("revision", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
     Column("definition", Text, nullable=False),
 )
 phases = Table(
@@ -24,14 +27,16 @@ phases = Table(
     Column("at", Instant, nullable=False),
 )
 
-_parsed: dict[tuple[str, str], Campaign] = {}
-"""Parsed definitions by (campaign, text): a definition is some 100 KB, and events ask for it thousands of times."""
+_parsed: dict[str, Campaign] = {}
+"""Parsed definitions by digest: a definition is some 100 KB, and events ask for it thousands of times."""
 PARSED_LIMIT = 16
 
 
 async def on_campaign_published(event: CampaignPublished, session: WriteSession, _: Meta | None = None) -> bool:
     """Keep the newest version of a campaign; True when this one is newer than what was known."""
-    row = {"campaign": event.campaign, "revision": event.revision, "definition": event.definition.model_dump_json()}
+    text = event.definition.model_dump_json()
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    row = {"campaign": event.campaign, "revision": event.revision, "digest": digest, "definition": text}
     return bool(await upsert(session, campaigns, [row], newer="revision"))
 
 
@@ -43,8 +48,8 @@ async def on_campaign_advanced(event: CampaignAdvanced, session: WriteSession, _
 
 async def known(session: ReadSession, campaign: str) -> Campaign | None:
     """The definition in force, or None when this service has not heard of the campaign."""
-    text = await session.scalar(select(campaigns.c.definition).where(campaigns.c.campaign == campaign))
-    return None if text is None else _parse(campaign, text)
+    digest = await session.scalar(select(campaigns.c.digest).where(campaigns.c.campaign == campaign))
+    return None if digest is None else await _definition(session, digest)
 
 
 async def find(session: ReadSession, campaign: str) -> Campaign:
@@ -57,8 +62,9 @@ async def find(session: ReadSession, campaign: str) -> Campaign:
 
 async def listed(session: ReadSession) -> list[Campaign]:
     """Every campaign known here, newest start first."""
-    rows = await session.execute(select(campaigns.c.campaign, campaigns.c.definition))
-    return sorted((_parse(row.campaign, row.definition) for row in rows), key=lambda c: c.starts, reverse=True)
+    digests = (await session.scalars(select(campaigns.c.digest))).all()
+    found = [await _definition(session, digest) for digest in digests]
+    return sorted(found, key=lambda c: c.starts, reverse=True)
 
 
 async def phase_of(session: ReadSession, campaign: str) -> Phase:
@@ -67,10 +73,10 @@ async def phase_of(session: ReadSession, campaign: str) -> Phase:
     return Phase(found) if found else Phase.DRAFT
 
 
-def _parse(campaign: str, text: str) -> Campaign:
-    key = (campaign, text)
-    if key not in _parsed:
+async def _definition(session: ReadSession, digest: str) -> Campaign:
+    if digest not in _parsed:
+        text = await session.scalar(select(campaigns.c.definition).where(campaigns.c.digest == digest))
         while len(_parsed) >= PARSED_LIMIT:
             _parsed.pop(next(iter(_parsed)))
-        _parsed[key] = Campaign.model_validate_json(text)
-    return _parsed[key]
+        _parsed[digest] = Campaign.model_validate_json(str(text))
+    return _parsed[digest]

@@ -1,7 +1,7 @@
 """A service's database: SQLite (one writer) or PostgreSQL (one schema), read and write sessions of different types."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -64,6 +64,15 @@ class ReadSession(AsyncSession):
 class WriteSession(ReadSession):
     """A session inside the one transaction that `Database.write` owns; nobody else commits."""
 
+    def at_commit(self, work: "AtCommit") -> None:
+        """Have `work(session)` done once, as the transaction's last step."""
+        pending: list[AtCommit] = self.info.setdefault("at_commit", [])
+        if work not in pending:
+            pending.append(work)
+
+
+AtCommit = Callable[[WriteSession], Awaitable[None]]
+
 
 class Database:
     """Opens sessions on one service's database.
@@ -99,9 +108,11 @@ class Database:
             async with session.begin():
                 yield session
                 await session.flush()
+                for work in session.info.pop("at_commit", ()):
+                    await work(session)
                 if session.info.get("recorded") and not self.sqlite:
                     await session.execute(text(f"NOTIFY outbox_{self.service}"))
-            if session.info.pop("recorded", False):
+            if session.info.pop("recorded", None):
                 self.committed.set()
 
     async def close(self) -> None:

@@ -56,9 +56,14 @@ async def record(session: WriteSession, event: Event, now: datetime, *, client: 
         "recorded": datetime.now(UTC),
         "traceparent": traceparent(),
     }
-    await session.execute(insert(outbox).values(row))
-    session.info["recorded"] = True
+    session.at_commit(_insert_recorded)
+    session.info.setdefault("recorded", []).append(row)
     return str(row["id"])
+
+
+async def _insert_recorded(session: WriteSession) -> None:
+    """All events of a transaction in one statement, as its last one."""
+    await session.execute(insert(outbox), session.info["recorded"])
 
 
 def headers_of(row: Any, service: str) -> dict[str, str]:
@@ -90,6 +95,8 @@ class Relay:
         self.failures = 0
         self.sent = 0
         """Events published so far: a cheap sign of activity."""
+        self.idle = False
+        """True while nothing is left to publish, as far as this process knows."""
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -98,6 +105,7 @@ class Relay:
                 await stack.enter_async_context(_listening(self.database))
             while True:
                 self.database.committed.clear()
+                self.idle = False
                 try:
                     while await self.publish_window() == WINDOW:
                         pass
@@ -105,6 +113,7 @@ class Relay:
                 except Exception as error:
                     await self._rest(error)
                     continue
+                self.idle = True
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.database.committed.wait(), POLL_SECONDS)
 

@@ -34,37 +34,32 @@ class Stillness:
                 while not await self._still():
                     await self._calm()
         except TimeoutError:
-            raise NeverStill(f"still on the way: {await self._lags()}, outboxes {await self._outboxes()}") from None
+            raise NeverStill(f"still on the way: {await self._lags()}, letters due: {await self.letters_due()}") from None
 
     async def _calm(self) -> None:
         """Wait until this process shows no activity for a moment: asking databases and broker costs far more."""
         calm, before = 0, -1
         while calm < CALM_ROUNDS:
             await asyncio.sleep(PAUSE_SECONDS)
-            now = sum(service.activity for service in self.services)
+            now = self._activity()
             calm, before = (calm + 1 if now == before else 0), now
 
     async def _still(self) -> bool:
-        """Outboxes first, then lags, then outboxes again: an event counts as on its way until nothing new was recorded meanwhile."""
-        before = await self._outboxes()
-        if any(unsent for _, unsent in before) or any((await self._lags()).values()):
+        """The relays have nothing left, the durables are at their end, and the relays got nothing new meanwhile."""
+        before = self._activity()
+        if not self._relayed() or any((await self._lags()).values()) or await self.letters_due():
             return False
-        return await self._outboxes() == before and not await self.letters_due()
+        return self._relayed() and self._activity() == before
 
-    async def _outboxes(self) -> list[tuple[int, int]]:
-        return list(await asyncio.gather(*(_outbox(service) for service in self.services)))
+    def _relayed(self) -> bool:
+        return all(s.relay is not None and s.relay.idle and not s.database.committed.is_set() for s in self.services)
+
+    def _activity(self) -> int:
+        return sum(service.activity for service in self.services)
 
     async def _lags(self) -> dict[str, int]:
         found = await asyncio.gather(*(service.lag() for service in self.services))
         return {place: lag for lags in found for place, lag in lags.items()}
-
-
-async def _outbox(service: Service) -> tuple[int, int]:
-    table = outbox.outbox
-    unsent = select(func.count()).select_from(table).where(table.c.sent.is_(None)).scalar_subquery()
-    async with service.database.read() as session:
-        newest, waiting = (await session.execute(select(func.max(table.c.position), unsent))).one()
-    return newest or 0, waiting
 
 
 async def events(services: Sequence[Service]) -> dict[str, int]:

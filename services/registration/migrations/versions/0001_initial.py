@@ -62,6 +62,7 @@ def upgrade() -> None:
     op.create_table('known_campaigns',
     sa.Column('campaign', sa.String(length=64), nullable=False),
     sa.Column('revision', sa.Integer(), nullable=False),
+    sa.Column("digest", sa.String(length=64), nullable=False),
     sa.Column('definition', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('campaign')
     )
