@@ -51,7 +51,8 @@ def _router() -> APIRouter:
 
     @router.get("/due")
     async def due(request: Request, officer: SignedIn) -> Any:
-        return render(request, "due.html", note=f"<b>{officer.name}</b>")
+        wrong = (Fault("note", Message("Thiếu trường này.")),) if "fault" in request.query_params else ()
+        return render(request, "due.html", note=f"<b>{officer.name}</b>", wrong=wrong)
 
     @router.post("/api/figures")
     async def figures(body: Figures) -> dict[str, Any]:

@@ -92,18 +92,20 @@ OFFICIAL = ["An", "Ăn", "Ân", "Bum Nưa", "Dào San", "Đào", "Điện Biên"
             "Mường Tè", "Nậm Ban", "Nậm Cuổi", "Nùng Nàng", "Phong Thổ", "Sìn Hồ", "Tà Tổng", "Thèn Sin", "Ứng", "Vàng Ma Chải"]  # fmt: skip
 
 
+def shuffled(items):
+    return random.Random(1).sample(items, len(items))
+
+
 def test_names_sort_in_vietnamese_order():
-    shuffled = OFFICIAL.copy()
-    random.Random(1).shuffle(shuffled)
-    assert sorted(shuffled, key=sort_key) == OFFICIAL
-    assert sorted(shuffled) != OFFICIAL, "code points do not give this order"
+    assert sorted(shuffled(OFFICIAL), key=sort_key) == OFFICIAL
+    assert sorted(OFFICIAL) != OFFICIAL, "code points do not give this order"
 
 
 def test_every_letter_has_its_place_and_every_tone_its_own():
     letters = list("aăâbcdđeêghiklmnoôơpqrstuưvxy")
-    assert sorted(letters[::-1], key=sort_key) == letters
+    assert sorted(shuffled(letters), key=sort_key) == letters
     tones = ["ma", "mà", "mả", "mã", "má", "mạ"]
-    assert sorted(tones[::-1], key=sort_key) == tones
+    assert sorted(shuffled(tones), key=sort_key) == tones
 
 
 def test_letters_count_before_tones_and_tones_before_capitals():
@@ -126,7 +128,7 @@ def test_the_spelling_in_unicode_does_not_matter(text):
 
 def test_people_sort_by_given_name_then_middle_then_family_name():
     people = ["Lò Văn Ánh", "Nguyễn Thị Bình", "Giàng A Chu", "Vàng A Chu", "Lò Thị Chu"]
-    assert sorted(people[::-1], key=person_key) == people
+    assert sorted(shuffled(people), key=person_key) == people
 
 
 def test_filters_speak_the_language_of_their_reader():
