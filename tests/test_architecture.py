@@ -25,6 +25,7 @@ PUBLISHERS = {
 }
 COMMITTERS = {
     "shared/database.py",  # the one owner of transactions
+    "shared/sqlite.py",  # the driver beneath it
     "shared/migrations/",  # tables, before anything runs
     "services/evaluation/rebuild.py",  # drops the schema of the rebuild before, beside the live one
 }
