@@ -133,6 +133,19 @@ async def test_a_fragment_whose_service_is_silent_says_so(web, browser):
     assert await page.locator("text=Dịch vụ không trả lời.").count() == 3, "the other three are not there in this test"
 
 
+async def test_a_figure_that_refreshes_itself_waits_while_somebody_is_in_it(web, browser):
+    await bury(web)
+    page = await browser.open("/reporting/operations")
+    link = page.locator("main .pairs a")
+    await link.focus()
+    await bury(web)
+    await page.wait_for_timeout(2500)
+    assert await link.inner_text() == "✕ 1 đang chờ xử lý"
+    assert await page.evaluate("document.activeElement.getAttribute('href')") == "/reporting/dead-letters"
+    await page.evaluate("document.activeElement.blur()")
+    await page.wait_for_selector("text=2 đang chờ xử lý")
+
+
 async def test_the_documentation_of_the_api_is_drawn_under_the_strict_policy(browser):
     page = await browser.open("/reporting/api/docs")
     await page.wait_for_selector('[data-path="/reporting/api/figures"]')

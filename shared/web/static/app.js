@@ -12,6 +12,14 @@
     if (status === 401 || status === 403 || status === 409 || status === 422) { event.detail.shouldSwap = true; event.detail.isError = false; }
   });
 
+  // A figure that refreshes itself waits while somebody is at work in it: no choice is lost, no focus jumps away.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const polled = !event.detail.requestConfig.triggeringEvent;
+    if (polled && event.detail.target !== document.activeElement && event.detail.target.contains(document.activeElement)) {
+      event.detail.shouldSwap = false;
+    }
+  });
+
   // A fragment whose service does not answer says so in its own words (data-silent) instead of showing old figures.
   const silence = (event) => {
     const box = event.detail.elt;
