@@ -18,8 +18,9 @@ from shared.numbers import parse
 from shared.security import SignedIn
 from shared.service import Here
 from shared.web.pages import render
+from shared.web.strict_json import StrictRoute
 
-router = APIRouter(prefix="/council")
+router = APIRouter(prefix="/council", route_class=StrictRoute)
 
 COUNCIL = (Role.SECRETARY, Role.MEMBER, Role.CHAIR)
 DONE = {"hold", "lift", "level", "points"}
