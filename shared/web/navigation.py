@@ -36,6 +36,7 @@ WAYS = (
     Way("/evaluation/rankings", Message("Kết quả đã chốt"), (*COUNCIL, Role.AUDITOR)),
     Way("/reporting/inbound", Message("Dữ liệu từ hệ thống khác"), (Role.OPERATOR, Role.SECRETARY, Role.AUDITOR)),
     Way("/notification/log", Message("Nhật ký gửi thư"), (Role.OPERATOR, Role.SECRETARY, Role.AUDITOR)),
+    Way("/registration/officers", Message("Tài khoản"), (Role.OPERATOR,)),
     Way("/registration/dead-letters", Message("Sự kiện lỗi"), (Role.OPERATOR,)),
     Way("/registration/audit", Message("Nhật ký kiểm tra"), tuple(Role)),
 )

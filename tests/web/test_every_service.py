@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from shared import settings as configuration
 from shared.security import SignedIn, current_officer
 from shared.settings import SERVICES
+from shared.web.navigation import WAYS
 from shared.web.strict_json import StrictRoute
 
 OPEN = {
@@ -60,6 +61,12 @@ def app(service: str, tmp_path) -> FastAPI:
 async def test_nothing_answers_without_a_session_but_the_way_in_and_the_probes(app, service):
     assert len(list(routes_of(app))) > 10, "the walk finds the routes"
     assert unguarded(app, service) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_way_of_the_navigation_leads_to_a_page(app, service):
+    pages = {route.path for route in routes_of(app) if "GET" in (route.methods or set())}
+    assert [way.path for way in WAYS if way.path.startswith(f"/{service}/") and way.path not in pages] == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
