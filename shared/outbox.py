@@ -44,7 +44,7 @@ async def record(session: WriteSession, event: Event, now: datetime, *, client: 
 
     `now` is when it happened (the CloudEvents `time`); `client` is the addressee of an event meant for one partner.
     """
-    if event.ADDRESSED != bool(client):
+    if bool(client) != event.ADDRESSED:
         raise ValueError(f"{event.TYPE}: an addressed event, and no other, names its client")
     row = {
         "id": new_id(),
@@ -57,13 +57,14 @@ async def record(session: WriteSession, event: Event, now: datetime, *, client: 
         "traceparent": traceparent(),
     }
     session.at_commit(_insert_recorded)
-    session.info.setdefault("recorded", []).append(row)
+    session.info.setdefault("outbox", []).append(row)
+    session.info["recorded"] = True
     return str(row["id"])
 
 
 async def _insert_recorded(session: WriteSession) -> None:
     """All events of a transaction in one statement, as its last one."""
-    await session.execute(insert(outbox), session.info["recorded"])
+    await session.execute(insert(outbox), session.info.pop("outbox"))
 
 
 def headers_of(row: Any, service: str) -> dict[str, str]:
