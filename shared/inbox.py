@@ -16,6 +16,7 @@ from shared import deadletters, telemetry
 from shared.clock import Clock, OnTick, advance
 from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new
 from shared.delivery import Delivery, Inbound, Meta
+from shared.events import Event
 from shared.events.clock import MinuteTicked
 from shared.telemetry import Telemetry
 
@@ -58,6 +59,8 @@ class Hears:
         self.own_handlers: dict[str, Handler] = {}
         self.inbound_handler: Handler | None = None
         self.on_tick: OnTick | None = None
+        self.live: tuple[type[Event], ...] = ()
+        """What open pages are woken by: heard by an ephemeral consumer of each process, kept nowhere."""
 
     def __call__(self, handler: Handler) -> Handler:
         """Hear the events of the handler's first parameter's type."""
@@ -151,8 +154,9 @@ class Inbox:
             await self._while_alive([delivery], self.apply)
             await message.ack()
         except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
             if meta.delivered >= MAX_DELIVER:
-                await self._while_alive([delivery], lambda _: self.bury(delivery, f"{type(error).__name__}: {error}"))
+                await self._while_alive([delivery], lambda _: self.bury(delivery, reason))
                 await message.term()
             else:
                 self.telemetry.events.labels(meta.type, "retried").inc()

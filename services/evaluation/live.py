@@ -15,7 +15,6 @@ from shared.service import Service
 
 log = logging.getLogger(__name__)
 
-SUBJECTS = ["evaluation.score.changed.v1", "evaluation.ranking.frozen.v1"]
 SILENCE_SECONDS = 5.0
 """After so long without an event the consumer is asked whether it still lives: a broker that restarted has forgotten it."""
 IDLE_SECONDS = 60.0
@@ -95,7 +94,7 @@ async def follow(service: Service) -> None:
 async def _follow_once(service: Service, feed: Feed) -> None:
     """Until the consumer is gone."""
     config = ConsumerConfig(
-        filter_subjects=SUBJECTS, ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.NEW,
+        filter_subjects=[contract.TYPE for contract in service.hears.live], ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.NEW,
         inactive_threshold=IDLE_SECONDS, mem_storage=True,
     )
     subscription = await service.jetstream.subscribe("", stream="EVALUATION", config=config)

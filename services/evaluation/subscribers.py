@@ -11,7 +11,14 @@ from services.evaluation.records import closing_day
 from shared import campaigns, security, units
 from shared.database import ReadSession, WriteSession
 from shared.delivery import Meta
-from shared.events.evaluation import AdjustmentEntered, HoldLifted, HoldPlaced, RankingFrozen, RubricEntered
+from shared.events.evaluation import (
+    AdjustmentEntered,
+    HoldLifted,
+    HoldPlaced,
+    RankingFrozen,
+    RubricEntered,
+    ScoreChanged,
+)
 from shared.events.notification import LetterDelivered
 from shared.events.registration import (
     CampaignAdvanced,
@@ -40,6 +47,7 @@ async def settle(session: WriteSession, key: str, meta: Meta) -> None:
 
 
 hears = Hears("evaluation", settle=settle)
+hears.live = (ScoreChanged, RankingFrozen)
 
 hears(security.on_officer_appointed)
 hears(security.on_officer_disabled)

@@ -80,8 +80,9 @@ def _message(contract: type[Event]) -> dict[str, Any]:
 
 def _operations(contract: type[Event], hears: Iterable[Hears]) -> list[tuple[str, dict[str, Any]]]:
     says = "partners" if is_inbound(contract) else contract.TYPE.partition(".")[0]
-    operations = [] if is_inbound(contract) else [_operation(says, "send", contract)]
-    return operations + [_operation(h.service, "receive", contract) for h in hears if is_heard(contract, h)]
+    operations = [] if is_inbound(contract) else [_operation(says, "says", contract)]
+    operations += [_operation(h.service, "hears", contract) for h in hears if is_heard(contract, h)]
+    return operations + [_operation(h.service, "watches", contract) for h in hears if contract in h.live]
 
 
 def is_heard(contract: type[Event], hears: Hears) -> bool:
@@ -91,11 +92,11 @@ def is_heard(contract: type[Event], hears: Hears) -> bool:
     return contract.TYPE in hears.producers().get(contract.TYPE.partition(".")[0], ())
 
 
-def _operation(service: str, action: str, contract: type[Event]) -> tuple[str, dict[str, Any]]:
-    verb = {"send": "says", "receive": "hears"}[action]
+def _operation(service: str, verb: str, contract: type[Event]) -> tuple[str, dict[str, Any]]:
+    """Hearing is durable and changes state; watching only wakes open pages."""
     channel = f"#/channels/{contract.TYPE}"
     return f"{service}.{verb}.{contract.TYPE}", {
-        "action": action,
+        "action": "send" if verb == "says" else "receive",
         "channel": {"$ref": channel},
         "messages": [{"$ref": f"{channel}/messages/{contract.TYPE}"}],
         "tags": [{"name": service}],

@@ -1,14 +1,22 @@
 """Every event that is said is heard or meant for outsiders, and the document's addresses are where the services really listen."""
 
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
 import pytest
 
 from shared import broker, streams
 from shared.clock import Clock
 from shared.database import Database
 from shared.events import REGISTRY, asyncapi
+from shared.events.clock import MinuteTicked
+from shared.events.contract import Event
 from shared.inbox import Hears, Inbox
 from shared.telemetry import Telemetry
+from tests.sources import last_name, sources
 
+ROOT = Path(__file__).parents[2]
 CLIENT = "kho-bac"
 
 
@@ -63,8 +71,8 @@ async def test_a_subscriber_that_the_document_does_not_know_would_be_found(tmp_p
 
 
 def unheard(hears: list[Hears]) -> set[str]:
-    """Events that nobody hears, though they are said for our services alone. A service's own decisions count: a rebuild hears them."""
-    heard = {kind for h in hears for kind in (*h.handlers, *h.own_handlers)} | {"clock.minute.ticked.v1"}
+    """Events that nobody hears, though they are said for our services alone. A rebuild and an open page hear too."""
+    heard = {kind for h in hears for kind in (*h.handlers, *h.own_handlers, *(e.TYPE for e in h.live))} | {MinuteTicked.TYPE}
     return {kind for kind, c in REGISTRY.items() if kind not in heard and not asyncapi.meant_for_outsiders(c)}
 
 
@@ -75,6 +83,32 @@ def test_every_event_is_heard_by_a_service_or_meant_for_outsiders(hears):
 def test_an_event_that_nobody_hears_would_be_found(hears):
     without = [h for h in hears if h.service != "notification"]
     assert "evaluation.warning.raised.v1" in unheard(without)
+
+
+def sayers(contracts: Iterable[type[Event]], root: Path = ROOT) -> dict[str, set[str]]:
+    """Who makes each event, by type: a service, or shared for the clock. The simulation and tests do not count."""
+    made: dict[str, set[str]] = {}
+    for source in sources(root):
+        for node in source.nodes(ast.Call):
+            made.setdefault(last_name(node.func), set()).add(source.service or source.path.partition("/")[0])
+    return {c.TYPE: made.get(c.__name__, set()) - {"services"} for c in contracts}
+
+
+def misspoken(found: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Events that nobody says, or that another than their own service says."""
+    owner = {kind: "shared" if kind.startswith("clock.") else kind.partition(".")[0] for kind in found}
+    return {kind: who for kind, who in found.items() if who != {owner[kind]}}
+
+
+def test_every_event_is_said_by_its_own_service_and_by_no_other(tmp_path):
+    ours = [c for c in REGISTRY.values() if not asyncapi.is_inbound(c)]
+    assert misspoken(sayers(ours)) == {}
+    (tmp_path / "services" / "evaluation").mkdir(parents=True)
+    (tmp_path / "services" / "evaluation" / "scores.py").write_text("RoundOpened(), ScoreChanged()")
+    said = misspoken(sayers(ours, tmp_path))
+    assert said["reporting.round.opened.v1"] == {"evaluation"}
+    assert said["reporting.round.closed.v1"] == set()
+    assert "evaluation.score.changed.v1" not in said
 
 
 def unknown(hears: list[Hears]) -> set[str]:
