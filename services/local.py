@@ -6,7 +6,7 @@ import importlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import nats
 import uvicorn
@@ -109,7 +109,7 @@ class Local:
         """The application that holds all four."""
         return Town(self.apps)
 
-    async def __aenter__(self) -> "Local":
+    async def __aenter__(self) -> Self:
         try:
             await self._enter()
         except BaseException:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import String, TypeDecorator
+from typing_extensions import override
 
 from shared import sqlite
 
@@ -29,14 +30,16 @@ class Instant(TypeDecorator[datetime]):
     impl = String(27)
     cache_ok = True
 
+    @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        """datetime -> 2023-10-30T10:00:00.000000Z."""
+        """An instant -> 2023-10-30T10:00:00.000000Z."""
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError("an instant needs a time zone")
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
+    @override
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Text -> datetime in UTC."""
         return None if value is None else datetime.fromisoformat(value)
@@ -48,10 +51,12 @@ class Exact(TypeDecorator[Decimal]):
     impl = String(64)
     cache_ok = True
 
+    @override
     def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> str | None:
         """Decimal -> plain text without exponent."""
         return None if value is None else format(Decimal(value), "f")
 
+    @override
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Text -> Decimal."""
         return None if value is None else Decimal(value)

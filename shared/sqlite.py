@@ -8,7 +8,7 @@ expects a driver connection (its `async_creator_fn`).
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 WAITING = "BEGIN IMMEDIATE"
 
@@ -19,7 +19,7 @@ class Cursor:
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
 
-    async def __aenter__(self) -> "Cursor":
+    async def __aenter__(self) -> Self:
         return self
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "Cursor":

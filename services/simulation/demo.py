@@ -112,8 +112,7 @@ async def _open(scene: Scene) -> str:
     port = settings.port if composition.is_free(settings.host, settings.port) else free_port(settings.port + 1)
     if port != settings.port:
         print(f"port {settings.port} is taken, using {port}", file=sys.stderr)
-    address = await scene.local.serve(port)
-    return address
+    return await scene.local.serve(port)
 
 
 def _stopping() -> asyncio.Event:

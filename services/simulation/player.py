@@ -91,7 +91,8 @@ class Player:
 
 def instants(campaign: Campaign, acts: Sequence[Act], since: datetime | None, until: datetime) -> list[datetime]:
     """Every instant at which something may happen: acts, each morning, each opening and deadline, and a minute after those,
-    since a reminder waits a minute before it leaves."""
+    since a reminder waits a minute before it leaves.
+    """
     first = campaign.starts - timedelta(days=1)
     days = (until.astimezone(LOCAL).date() - first).days
     mornings = [local(date.fromordinal(first.toordinal() + n), 7) for n in range(days + 1)]

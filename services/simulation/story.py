@@ -65,7 +65,7 @@ def tell(loaded: Loaded, ranges: Mapping[str, list[CommitmentRange]], seed: int)
     cast = _cast(loaded, ranges, seed)
     chapters = (
         _registering(loaded, cast, seed), _working(loaded, cast, seed), _reporting(loaded, cast, seed),
-        _incidents(loaded, cast), _observing(loaded, cast, seed), _reviewing(loaded, cast, seed),
+        _incidents(cast), _observing(loaded, cast, seed), _reviewing(loaded, cast, seed),
     )
     return sorted(act for chapter in chapters for act in chapter)
 
@@ -225,7 +225,7 @@ def _off(values: list[dict[str, Any]], indicator: str, by: Decimal) -> list[dict
     return [v | {"value": v["value"] + by} if v["indicator"] == indicator else v for v in values]
 
 
-def _incidents(loaded: Loaded, cast: Cast) -> Iterator[Act]:
+def _incidents(cast: Cast) -> Iterator[Act]:
     amended = next(p for p in cast.players if p.row.key == cast.amended)
     target = next(g for g in amended.goals if g.indicator.code == "thu-ngan-sach").target
     raised = {

@@ -62,8 +62,7 @@ async def fresh_database(service: str, kind: str = "sqlite") -> AsyncIterator[Da
         folder = Path(tempfile.mkdtemp(prefix="thidua-test-"))
         if kind == "sqlite":
             await _from_template(service, folder)
-            url = f"sqlite+aiosqlite:///{folder / service}.sqlite"
-        database = Database(url, service)
+        database = Database(url or f"sqlite+aiosqlite:///{folder / service}.sqlite", service)
         if kind == "postgres":
             await migrate(database)
         try:

@@ -16,7 +16,17 @@ from shared.events.registration import KeyPublished, OfficerAppointed, Role
 from shared.security import Officer, SigningKey, signed_in
 from shared.testing.databases import fresh_database
 from shared.testing.fixtures import launched
-from tests.evaluation.making import COMMUNES, DISTRICT, closed, commits, hear, participates, published, reports, units_changed
+from tests.evaluation.making import (
+    COMMUNES,
+    DISTRICT,
+    closed,
+    commits,
+    hear,
+    participates,
+    published,
+    reports,
+    units_changed,
+)
 
 COUNCIL = "council-unit"
 FAR = datetime(2099, 1, 1, tzinfo=UTC)

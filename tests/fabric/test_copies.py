@@ -18,7 +18,7 @@ from shared.events.registration import (
     UnitChanged,
     UnitVersion,
 )
-from shared.security import SignInNeeded, SigningKey, System
+from shared.security import SigningKey, SignInNeeded, System
 from shared.testing.databases import fresh_database
 
 NOW = datetime(2023, 10, 30, 9, 0, tzinfo=UTC)

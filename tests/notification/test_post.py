@@ -203,7 +203,7 @@ async def test_the_job_wakes_on_the_commit_that_queued_and_shuts_the_channel_wit
     await asyncio.sleep(0)
     async with asyncio.timeout(10):
         await story.Ear(post.service.database).hear(story.warned(), at=OPENING)
-        while sink.received < 2:  # noqa: ASYNC110 - the mail server is another program
+        while sink.received < 2:
             await asyncio.sleep(0.01)
     job.cancel()
     silent = service_of(town, "")

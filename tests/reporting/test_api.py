@@ -13,7 +13,19 @@ from shared.events.reporting import EventRejected, ReportAccepted
 from shared.security import wall_now
 from tests.reporting import world
 from tests.reporting.desk import KEY, Desk, desk_of
-from tests.reporting.world import COMMUNE, DEADLINE, OPENED, OTHER, binary, clerk, head, observed, officer, said, secretary
+from tests.reporting.world import (
+    COMMUNE,
+    DEADLINE,
+    OPENED,
+    OTHER,
+    binary,
+    clerk,
+    head,
+    observed,
+    officer,
+    said,
+    secretary,
+)
 
 NOW = OPENED + timedelta(days=2)
 
@@ -107,7 +119,7 @@ async def test_bad_input_is_named_by_field_in_both_languages_and_changes_nothing
 
 @pytest.mark.parametrize(
     "raw",
-    [b"{", b"[]", b'{"values": NaN}', b'{"round": "a", "round": "b"}', b"[" * 5000, '{"round": "ky\\ud800"}'.encode(), b"\xff", b""],
+    [b"{", b"[]", b'{"values": NaN}', b'{"round": "a", "round": "b"}', b"[" * 5000, b'{"round": "ky\\ud800"}', b"\xff", b""],
     ids=["cut off", "a list", "NaN", "a name twice", "deep", "half a pair", "not UTF-8", "nothing"],
 )
 async def test_a_body_that_is_no_strict_json_is_refused(desk: Desk, raw: bytes) -> None:
