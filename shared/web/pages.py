@@ -52,7 +52,7 @@ class Pages:
 def _environment(language: str, templates: Path) -> Environment:
     environment = Environment(
         loader=ChoiceLoader([FileSystemLoader(templates), FileSystemLoader(SHARED_TEMPLATES)]),
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )
     environment.filters |= formats.filters(language)
     environment.globals |= {"_": _translator(language), "lang": language, "charts": charts, "navigation": navigation.entries}
