@@ -89,7 +89,7 @@ class Reading:
 
     def _machine_text(self, field: str, given: str) -> Decimal | None:
         if not _PLAIN.fullmatch(given):
-            self.fault(field, Message("“{given}” không phải là số.", given=sound(given, 40)), Message("Hãy ghi như sau: {example}", example="12.5"))
+            self.fault(field, Message("“{written}” không phải là số.", written=sound(given, 40)), Message("Hãy ghi như sau: {example}", example="12.5"))
             return None
         try:
             return numbers.limited(Decimal(given), self.name(field))
