@@ -3,6 +3,7 @@
 from shared.messages import Message
 
 ACTIONS = {
+    "adjustment.entered": Message("Cho điểm thưởng hoặc điểm trừ"),
     "amendment.approved": Message("Duyệt điều chỉnh chỉ tiêu"),
     "amendment.proposed": Message("Đề nghị điều chỉnh chỉ tiêu"),
     "amendment.returned": Message("Trả lại đề nghị điều chỉnh"),
@@ -11,15 +12,25 @@ ACTIONS = {
     "dead-letter.replayed": Message("Áp dụng lại sự kiện lỗi"),
     "discrepancy.resolved": Message("Kết luận số liệu lệch"),
     "letters.chosen": Message("Chọn thư nhận qua e-mail"),
+    "hold.lifted": Message("Kết thúc tạm dừng xét"),
+    "hold.placed": Message("Tạm dừng xét đơn vị"),
+    "letters.chosen": Message("Chọn loại thư nhận"),
     "officer.disabled": Message("Khóa tài khoản"),
     "officer.password-set": Message("Đặt lại mật khẩu"),
     "participation.approved": Message("Duyệt đăng ký"),
     "participation.returned": Message("Trả lại đăng ký"),
     "participation.saved": Message("Lưu đăng ký"),
     "participation.submitted": Message("Gửi đăng ký"),
+    "ranking.frozen": Message("Chốt kết quả xếp hạng"),
     "report.corrected": Message("Đính chính báo cáo"),
     "report.returned": Message("Trả lại báo cáo"),
     "report.submitted": Message("Gửi báo cáo"),
     "round.opened-for-unit": Message("Mở kỳ báo cáo cho đơn vị"),
+    "rubric.entered": Message("Chấm mức theo tiêu chí"),
     "session.ended": Message("Đăng xuất"),
+    "work.completed": Message("Hoàn thành công trình"),
+    "work.confirmed": Message("Xác nhận công trình"),
+    "work.declared": Message("Đăng ký công trình"),
+    "work.started": Message("Khởi công công trình"),
+    "work.unveiled": Message("Gắn biển công trình"),
 }

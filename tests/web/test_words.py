@@ -69,10 +69,10 @@ def test_the_shared_catalogue_keeps_no_text_that_nobody_says():
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("a.py", 'Message("Chữ chưa dịch")'),
+        ("a.py", 'from shared.messages import Message\nMessage("Chữ chưa dịch")'),
         ("b.py", 'Refused.because("Chữ chưa dịch", unit=1)'),
         ("c.py", 'from shared.messages import Message as Words\nWords("Chữ chưa dịch")'),
-        ("d.py", 'Message("Loại" if x else "Chữ chưa dịch")'),
+        ("d.py", 'from shared.messages import Fault, Message\nMessage("Loại" if x else "Chữ chưa dịch")'),
         ("e.html", '{{ _("Chữ chưa dịch") }}'),
         ("f.html", '{% call x(a=_("Chữ chưa dịch", b=1)) %}{% endcall %}'),
         ("g.html", '<a title="{{ "x" if y else _("Chữ chưa dịch") }}">'),
@@ -84,5 +84,5 @@ def test_a_planted_text_without_translation_is_found(tmp_path, name, source):
 
 
 def test_a_planted_text_that_is_not_written_out_is_found(tmp_path):
-    (tmp_path / "a.py").write_text('Message(f"Thiếu {x}")', encoding="utf-8")
+    (tmp_path / "a.py").write_text('from shared.messages import Message\nMessage(f"Thiếu {x}")', encoding="utf-8")
     assert len(unreadable(tmp_path)) == 1

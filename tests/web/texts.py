@@ -1,4 +1,4 @@
-"""Finds every text for people in the sources: first arguments of Message, because and _ in Python, of _ in templates."""
+"""Finds every text for people in the sources: first arguments of our Message, of because and _ in Python, of _ in templates."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from jinja2 import Environment
 from jinja2.ext import extract_from_ast
 
-CALLS = {"Message", "because", "_"}
+CALLS = {"because", "_"}
 
 
 class Found(NamedTuple):
@@ -34,7 +34,7 @@ def in_python(path: Path) -> Iterator[Found]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = CALLS | set(_aliases(tree))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and _name(node.func) in names and not _is_wiring(path, node):
+        if isinstance(node, ast.Call) and node.args and _name(node.func) in names:
             for argument in _branches(node.args[0]):
                 yield Found(path, node.lineno, _literal(argument))
 
@@ -50,7 +50,7 @@ def in_template(path: Path) -> Iterator[Found]:
 def _aliases(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "shared.messages":
-            yield from (name.asname for name in node.names if name.name == "Message" and name.asname)
+            yield from (name.asname or name.name for name in node.names if name.name == "Message")
 
 
 def _name(function: ast.expr) -> str:
@@ -64,7 +64,3 @@ def _branches(argument: ast.expr) -> Iterable[ast.expr]:
 def _literal(argument: ast.expr) -> str | None:
     return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else None
 
-
-def _is_wiring(path: Path, node: ast.Call) -> bool:
-    """`Refused.because` hands its text on; the broker's message class has the same name but another module."""
-    return path.match("shared/messages.py") and not isinstance(node.args[0], ast.Constant)
