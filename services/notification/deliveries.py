@@ -1,6 +1,6 @@
 """Deliveries: one row per letter, officer and channel, from waiting or queued to delivered, withdrawn or failed."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,8 +28,7 @@ async def enter(session: WriteSession, pairs: Sequence[Addressed], now: datetime
     if not pairs:
         return
     open_channels, muted = await _open_channels(session), await _muted(session, {officer.officer for _, officer in pairs})
-    last = await session.scalar(select(handled.c.instant).where(handled.c.name == "minute"))
-    over = await _over(session, {letter.campaign for letter, _ in pairs})
+    last, over = await _delays(session, [letter for letter, _ in pairs])
     rows: list[dict[str, Any]] = []
     for letter, officer in pairs:
         rule = BY_CODE[letter.rule]
@@ -73,8 +72,13 @@ async def _muted(session: ReadSession, officers: Collection[str]) -> set[tuple[s
     return {(row.officer, row.rule) for row in found}
 
 
-async def _over(session: ReadSession, codes: Iterable[str]) -> set[str]:
-    return {code for code in codes if await campaigns.phase_of(session, code) in OVER}
+async def _delays(session: ReadSession, written: Sequence[Row[Any]]) -> tuple[datetime | None, set[str]]:
+    """For letters that wait: the last tick, from which they wait, and the campaigns that are over, in which nothing waits any more."""
+    waiting = {letter.campaign for letter in written if BY_CODE[letter.rule].towards(Audience(letter.audience)).delay}
+    if not waiting:
+        return None, set()
+    last = await session.scalar(select(handled.c.instant).where(handled.c.name == "minute"))
+    return last, {code for code in waiting if await campaigns.phase_of(session, code) in OVER}
 
 
 async def _not_told(session: ReadSession, ids: Collection[str], channel: Channel) -> list[Row[Any]]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, select
+from sqlalchemy import Row, Select, exists, func, or_, select
 
 from services.notification import texts
 from services.notification.models import deliveries, letters
-from services.notification.rules import BY_CODE, Channel, Rule, State
+from services.notification.rules import BY_CODE, Audience, Channel, Rule, State
 from services.notification.texts import Text
 from shared import units
 from shared.clock import local_date
@@ -101,5 +101,6 @@ async def counts(session: ReadSession) -> dict[Channel, dict[State, int]]:
 async def unaddressed(session: ReadSession) -> int:
     """Letters that wait for an officer to send them to."""
     nobody = ~exists().where(deliveries.c.letter == letters.c.letter)
-    query = select(func.count()).select_from(letters).where(nobody, letters.c.settled.is_(None))
+    meant = or_(letters.c.audience != Audience.SUPERIOR, letters.c.addressee.is_(None), letters.c.addressee != "")
+    query = select(func.count()).select_from(letters).where(nobody, meant, letters.c.settled.is_(None))
     return int(await session.scalar(query) or 0)

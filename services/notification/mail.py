@@ -1,14 +1,18 @@
-"""A letter as an e-mail message: one recipient, a stable Message-ID, and no way to smuggle a header in."""
+"""A letter as an e-mail: one recipient, a stable Message-ID, and no way to smuggle a header in."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from email.errors import MessageError
+from email.header import Header
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
+from email.message import Message
+from email.policy import compat32
+from email.utils import format_datetime, formataddr
+from functools import lru_cache
+from typing import Any
 
-POLICY = SMTP.clone(cte_type="8bit")
+POLICY = compat32.clone(linesep="\r\n")
+"""The modern policy folds headers itself and takes ten times as long; what it would refuse is refused here, before."""
 
 
 class Unsendable(Exception):
@@ -28,28 +32,30 @@ class Mail:
     written: datetime
 
 
-def build(mail: Mail) -> EmailMessage:
-    """The message as text in UTF-8. Raises `Unsendable` for a line break in a header or an address that is not exactly one."""
-    message = EmailMessage(policy=POLICY)
-    try:
-        message["From"] = _address("", mail.sender)
-        message["To"] = _address(mail.name, mail.address)
-        message["Subject"] = _one_line(mail.subject)
-        message["Message-ID"] = _one_line(mail.message_id)
-    except (ValueError, IndexError, MessageError) as error:
-        raise Unsendable(str(error)) from error
+def build(mail: Mail) -> bytes:
+    """The message as it travels, text in UTF-8. Raises `Unsendable` for a line break in a header or an address that is not one."""
+    message: Message[Any, Any] = Message(POLICY)
+    message["From"] = _checked(mail.sender)
+    message["To"] = formataddr((_one_line(mail.name), _checked(mail.address)))
+    message["Subject"] = Header(_one_line(mail.subject), "utf-8")
+    message["Message-ID"] = _one_line(mail.message_id)
     message["Date"] = format_datetime(mail.written)
     message["Auto-Submitted"] = "auto-generated"
     message["Content-Language"] = "vi"
-    message.set_content(mail.body, charset="utf-8")
-    return message
+    message.set_payload(mail.body, "utf-8")
+    return message.as_bytes()
 
 
-def _address(name: str, address: str) -> Address:
-    found = Address(_one_line(name), addr_spec=address)
-    if not (found.username and found.domain):
+@lru_cache(maxsize=10_000)
+def _checked(address: str) -> str:
+    """`address`, if it is exactly one."""
+    try:
+        found = Address(addr_spec=address)
+    except (ValueError, IndexError, MessageError) as error:
+        raise Unsendable(f"not an e-mail address: {error}") from error
+    if not (found.username and found.domain and address.isascii()):
         raise Unsendable(f"not an e-mail address: {address!r}")
-    return found
+    return address
 
 
 def _one_line(text: str) -> str:

@@ -128,7 +128,7 @@ class Post:
             await _end(session, row, State.WITHDRAWN, "no address")
             return False
         try:
-            await smtp.send_message(build(mail), sender=mail.sender, recipients=[mail.address])
+            await smtp.sendmail(mail.sender, [mail.address], build(mail))
         except Unsendable as error:
             await self._fail(session, row, error)
         except (SMTPException, OSError) as error:
