@@ -13,6 +13,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fastapi import APIRouter, Form, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from shared import security, streams
@@ -65,6 +66,10 @@ def _router() -> APIRouter:
     @router.get("/moved")
     async def moved() -> None:
         raise Conflict(Fault("value", Message("Số liệu đã thay đổi."), Message("Tải lại rồi xem.")))
+
+    @router.get("/watched")
+    async def watched() -> StreamingResponse:
+        return StreamingResponse(iter(["event: score\ndata: 1\n\n"]), media_type="text/event-stream")
 
     @router.get("/broken")
     async def broken() -> None:

@@ -162,6 +162,15 @@ async def test_requests_are_measured_by_route_never_by_path(web):
     assert "/nowhere/123" not in metrics
 
 
+async def test_failures_are_counted_and_watching_a_live_page_is_no_latency(web):
+    client = web.client()
+    await client.get("/reporting/broken")
+    assert (await client.get("/reporting/watched")).text.startswith("event: score")
+    metrics = (await client.get("/reporting/metrics")).text
+    assert 'thidua_http_request_seconds_count{method="GET",route="/reporting/broken",status="500"} 1.0' in metrics
+    assert "watched" not in metrics
+
+
 async def test_the_description_of_the_api_is_shown_by_our_own_scripts(web):
     client = web.client()
     page = (await client.get("/reporting/api/docs")).text
