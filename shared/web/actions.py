@@ -14,7 +14,6 @@ ACTIONS = {
     "letters.chosen": Message("Chọn thư nhận qua e-mail"),
     "hold.lifted": Message("Kết thúc tạm dừng xét"),
     "hold.placed": Message("Tạm dừng xét đơn vị"),
-    "letters.chosen": Message("Chọn loại thư nhận"),
     "officer.disabled": Message("Khóa tài khoản"),
     "officer.password-set": Message("Đặt lại mật khẩu"),
     "participation.approved": Message("Duyệt đăng ký"),
