@@ -2,7 +2,7 @@
 
 import hashlib
 
-from sqlalchemy import Column, Integer, String, Table, Text, select
+from sqlalchemy import Column, Integer, String, Table, Text, bindparam, select
 
 from shared.database import Instant, ReadSession, WriteSession, fabric, upsert
 from shared.delivery import Meta
@@ -27,6 +27,10 @@ phases = Table(
     Column("at", Instant, nullable=False),
 )
 
+# Built once: these run for nearly every event, and building a statement costs as much as running it.
+_DIGEST = select(campaigns.c.digest).where(campaigns.c.campaign == bindparam("campaign"))
+_PHASE = select(phases.c.phase).where(phases.c.campaign == bindparam("campaign"))
+
 _parsed: dict[str, Campaign] = {}
 """Parsed definitions by digest: a definition is some 100 KB, and events ask for it thousands of times."""
 PARSED_LIMIT = 16
@@ -48,7 +52,7 @@ async def on_campaign_advanced(event: CampaignAdvanced, session: WriteSession, _
 
 async def known(session: ReadSession, campaign: str) -> Campaign | None:
     """The definition in force, or None when this service has not heard of the campaign."""
-    digest = await session.scalar(select(campaigns.c.digest).where(campaigns.c.campaign == campaign))
+    digest = await session.scalar(_DIGEST, {"campaign": campaign})
     return None if digest is None else await _definition(session, digest)
 
 
@@ -69,7 +73,7 @@ async def listed(session: ReadSession) -> list[Campaign]:
 
 async def phase_of(session: ReadSession, campaign: str) -> Phase:
     """The phase a campaign stands in; draft when none was heard yet."""
-    found = await session.scalar(select(phases.c.phase).where(phases.c.campaign == campaign))
+    found = await session.scalar(_PHASE, {"campaign": campaign})
     return Phase(found) if found else Phase.DRAFT
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -147,17 +148,36 @@ def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
     return engine
 
 
-def _insert(session: AsyncSession, table: Table) -> Any:
-    dialect = session.get_bind().dialect.name
-    return sqlite_dialect.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+@cache
+def _insertion(table: Table, *, sqlite: bool) -> Any:
+    """An insert that leaves rows alone whose primary key is there; built once, for building costs more than running."""
+    if sqlite:
+        return sqlite_dialect.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+
+
+@cache
+def _replacement(table: Table, names: tuple[str, ...], newer: str | None, *, sqlite: bool) -> Any:
+    """An insert that replaces `names` of a row with the same primary key, if its `newer` column is higher."""
+    keys = [column.name for column in table.primary_key]
+    statement: Any = sqlite_dialect.insert(table) if sqlite else postgresql.insert(table)
+    values = {name: statement.excluded[name] for name in names if name not in keys}
+    guard = statement.excluded[newer] > table.c[newer] if newer else None
+    return statement.on_conflict_do_update(index_elements=keys, set_=values, where=guard)
+
+
+def _on_sqlite(session: AsyncSession) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
 
 
 async def insert_new(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Insert the rows whose primary key is not there yet; returns how many were new (0 to `len(rows)`)."""
+    """Insert the rows whose primary key is not there yet; returns how many were new (0 to `len(rows)`). Rows name the same columns."""
     if not rows:
         return 0
-    result = await session.execute(_insert(session, table).values(list(rows)).on_conflict_do_nothing())
-    return cast(CursorResult[Any], result).rowcount
+    if _on_sqlite(session):
+        result = await session.execute(_insertion(table, sqlite=True), list(rows))
+        return cast(CursorResult[Any], result).rowcount
+    return len((await session.execute(_insertion(table, sqlite=False), list(rows))).all())
 
 
 async def upsert(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]], *, newer: str | None = None) -> int:
@@ -165,15 +185,8 @@ async def upsert(session: WriteSession, table: Table, rows: Sequence[Mapping[str
 
     With `newer`, the name of a revision column, a row is replaced only by a higher revision: older and equal ones change nothing.
     """
-    if not rows:
-        return 0
-    keys = [column.name for column in table.primary_key]
     changed = 0
     for row in rows:
-        statement = _insert(session, table).values(row)
-        values = {name: statement.excluded[name] for name in row if name not in keys}
-        guard = statement.excluded[newer] > table.c[newer] if newer else None
-        result = await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=values, where=guard))
-        changed += cast(CursorResult[Any], result).rowcount
+        statement = _replacement(table, tuple(row), newer, sqlite=_on_sqlite(session))
+        changed += cast(CursorResult[Any], await session.execute(statement, dict(row))).rowcount
     return changed
-
