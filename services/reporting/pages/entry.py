@@ -15,7 +15,7 @@ from services.reporting.forms import Reading
 from services.reporting.pages.due import Campaign
 from services.reporting.pages.words import KINDS, STATUSES
 from services.reporting.reports import NoteNeeded, ReportForm
-from services.reporting.rules.figures import Figure, Known, judge
+from services.reporting.rules.figures import Figure, Known, judge, titled
 from services.reporting.sheets import Sheet
 from shared import numbers, security, units
 from shared.clock import local_date
@@ -106,11 +106,22 @@ async def _page(
     now = here.now()
     listed = await duties.of_unit(session, sheet.campaign, officer.unit, now)
     return render(
-        request, "grid.html", campaign=sheet.campaign, round=sheet.round, rows=_rows(sheet, typed), faults=faults, asks=asks,
+        request, "grid.html", campaign=sheet.campaign, round=sheet.round, rows=_rows(sheet, typed), faults=faults, asks=asks, named=_named(sheet, faults),
         unit=await units.known(session, officer.unit, local_date(now)), kinds=KINDS,
         locked=await openings.reason_locked(session, sheet.campaign, sheet.round, officer.unit, now),
         duty=next((duty for duty in listed if duty.round.code == sheet.round.code), None),
     )  # fmt: skip
+
+
+def _named(sheet: Sheet, faults: tuple[Fault, ...]) -> list[Fault]:
+    """The faults as the summary tells them, each with its indicator's title."""
+    titles = [titled(known.indicator) for known in sheet.known.values()]
+    return [
+        fault._replace(problem=Message("{indicator}: {problem}", indicator=titles[int(place)], problem=fault.problem))
+        if (place := fault.field.partition(".")[2].partition(".")[0]).isdigit()
+        else fault
+        for fault in faults
+    ]
 
 
 def _rows(sheet: Sheet, typed: Mapping[int, Mapping[str, str]]) -> list[Row]:

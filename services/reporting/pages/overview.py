@@ -12,7 +12,7 @@ from services.reporting.completeness import Line, Standing
 from services.reporting.forms import Reading
 from services.reporting.openings import OpeningForm
 from services.reporting.pages.due import Campaign
-from services.reporting.pages.words import STANDINGS, UNIT_KINDS
+from services.reporting.pages.words import STANDINGS, TONES, UNIT_KINDS
 from shared import security
 from shared.clock import LOCAL, local_date
 from shared.database import ReadSession
@@ -24,6 +24,7 @@ from shared.security import SignedIn
 from shared.service import Here
 from shared.units import KnownUnit, plain
 from shared.web.charts import Part, Stack
+from shared.web.formats import sort_key
 from shared.web.pages import language_of, render
 from shared.web.strict_json import StrictRoute
 
@@ -76,9 +77,10 @@ def _stacks(lines: Iterable[Line], group: Callable[[Line], str], language: str) 
     for line in lines:
         of_group = counts.setdefault(group(line), dict.fromkeys(Standing, 0))
         of_group[line.standing] += 1
+    present = [s for s in Standing if any(found[s] for found in counts.values())]
     return [
-        Stack(name, [Part(STANDINGS[s][0].render(language), number, STANDINGS[s][1]) for s, number in found.items()])  # type: ignore[arg-type]
-        for name, found in sorted(counts.items())
+        Stack(name, [Part(STANDINGS[s][0].render(language), found[s], TONES[s]) for s in present])
+        for name, found in sorted(counts.items(), key=lambda group: sort_key(group[0]))
     ]
 
 

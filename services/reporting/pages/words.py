@@ -6,6 +6,7 @@ from services.reporting.sheets import ACCEPTED, RETURNED
 from shared.events.campaign import UnitKind
 from shared.events.reporting import Channel, ValueKind
 from shared.messages import Message
+from shared.web.charts import Tone
 
 STANDINGS = {
     Standing.ON_TIME: (Message("Đúng hạn"), "good"),
@@ -15,6 +16,15 @@ STANDINGS = {
     Standing.MISSING: (Message("Thiếu báo cáo"), "poor"),
     Standing.ON_HOLD: (Message("Tạm dừng xét"), "muted"),
 }
+TONES: dict[Standing, Tone] = {
+    Standing.ON_TIME: "good",
+    Standing.LATE: "fair",
+    Standing.RETURNED: "accent",
+    Standing.WAITING: "muted",
+    Standing.MISSING: "poor",
+    Standing.ON_HOLD: "muted",
+}
+"""In a drawing each standing needs a tone of its own; waiting and on hold are told apart by their order and the legend's figures."""
 STATUSES = {ACCEPTED: (Message("Đã tiếp nhận"), "good"), RETURNED: (Message("Đã trả lại"), "poor")}
 KINDS = {
     ValueKind.ESTIMATE: Message("Ước tính"),

@@ -116,13 +116,13 @@ def _missing(figures: Sequence[Figure], assigned: Mapping[str, Known]) -> Iterat
         if code not in given:
             yield Fault(
                 "values",
-                Message("Thiếu chỉ tiêu {code} ({title}).", code=code, title=_title(known.indicator)),
+                Message("Thiếu chỉ tiêu {code} ({title}).", code=code, title=titled(known.indicator)),
                 Message("Hãy ghi giá trị, hoặc để trống và nêu lý do ở ghi chú."),
             )
 
 
-def _title(indicator: Indicator) -> Message:
-    """The title in the reader's language: the catalogue holds no data, so the text brings both."""
+def titled(indicator: Indicator) -> Message:
+    """The indicator's title in the reader's language: the catalogue holds no data, so the text brings both."""
     return Titled(indicator.title.vi, indicator.title.en)
 
 
