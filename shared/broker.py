@@ -69,7 +69,8 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             if asked <= 0:
                 asked = await self._ask()
             try:
-                await asyncio.wait_for(self.arrived.wait(), SILENCE_SECONDS)
+                async with asyncio.timeout(SILENCE_SECONDS):  # Python 3.11's wait_for may swallow a cancellation
+                    await self.arrived.wait()
             except TimeoutError:  # neither message nor heartbeat: the request is lost (a broker restart), so ask anew
                 asked = 0
                 continue

@@ -116,7 +116,8 @@ class Relay:
                     continue
                 self.idle = True
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.database.committed.wait(), POLL_SECONDS)
+                    async with asyncio.timeout(POLL_SECONDS):  # Python 3.11's wait_for may swallow the cancellation that ends us
+                        await self.database.committed.wait()
 
     async def _rest(self, error: Exception) -> None:
         delay = RETRY_SECONDS[min(self.failures, len(RETRY_SECONDS) - 1)]
