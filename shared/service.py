@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Job = Callable[["Service"], Awaitable[None]]
 """A background task of a service; it runs until cancelled and is started again, after a rest, when it fails."""
 JOB_REST_SECONDS = 1.0
+STOP_SECONDS = 0.5
 PARTNER_POLL_SECONDS = 2.0
 
 
@@ -78,9 +79,10 @@ class Service:
 
     async def stop(self) -> None:
         """Finish what is in hand, then close everything."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while pending := [task for task in self._tasks if not task.done()]:
+            for task in pending:
+                task.cancel()  # again, if need be: before Python 3.12 wait_for loses a cancellation that meets its result
+            await asyncio.wait(pending, timeout=STOP_SECONDS)
         await broker.disconnect(self.broker)
         await self.database.close()
         self.telemetry.shutdown()
