@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
-from nats.aio.subscription import Subscription
-from nats.errors import TimeoutError as NatsTimeoutError
+from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
@@ -15,8 +14,8 @@ from shared.service import Service
 
 log = logging.getLogger(__name__)
 
-SILENCE_SECONDS = 5.0
-"""After so long without an event the consumer is asked whether it still lives: a broker that restarted has forgotten it."""
+LOOK_SECONDS = 5.0
+"""How often the consumer is asked whether it still lives: a broker that restarted has forgotten it."""
 IDLE_SECONDS = 60.0
 COALESCE_SECONDS = 0.5
 """A page is redrawn at most twice a second, whatever happens."""
@@ -93,24 +92,19 @@ async def follow(service: Service) -> None:
 
 async def _follow_once(service: Service, feed: Feed) -> None:
     """Until the consumer is gone."""
+
+    async def heard(message: Msg) -> None:
+        feed.tell(str(json.loads(message.data).get("cluster", "")))
+
     config = ConsumerConfig(
-        filter_subjects=[contract.TYPE for contract in service.hears.live], ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.NEW,
+        filter_subjects=SUBJECTS, ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.NEW,
         inactive_threshold=IDLE_SECONDS, mem_storage=True,
     )
-    subscription = await service.jetstream.subscribe("", stream="EVALUATION", config=config)
+    subscription = await service.jetstream.subscribe("", stream="EVALUATION", config=config, cb=heard)
     try:
-        async for cluster in _heard(subscription):
-            feed.tell(cluster)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await subscription.consumer_info()
     finally:
         with contextlib.suppress(Exception):
             await subscription.unsubscribe()
-
-
-async def _heard(subscription: Subscription) -> AsyncIterator[str]:
-    while True:
-        try:
-            message = await subscription.next_msg(timeout=SILENCE_SECONDS)
-        except NatsTimeoutError:
-            await subscription.consumer_info()  # type: ignore[attr-defined]
-            continue
-        yield str(json.loads(message.data).get("cluster", ""))
