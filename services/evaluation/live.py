@@ -81,6 +81,7 @@ def feed_of(service: Service) -> Feed:
 async def follow(service: Service) -> None:
     """Hear scores and rankings from now on and wake the pages; a job of the service."""
     feed = feed_of(service)
+    feed.closed = False
     try:
         while True:
             with contextlib.suppress(NotFoundError):
@@ -97,7 +98,7 @@ async def _follow_once(service: Service, feed: Feed) -> None:
         feed.tell(str(json.loads(message.data).get("cluster", "")))
 
     config = ConsumerConfig(
-        filter_subjects=SUBJECTS, ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.NEW,
+        filter_subjects=[contract.TYPE for contract in service.hears.live], ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.NEW,
         inactive_threshold=IDLE_SECONDS, mem_storage=True,
     )
     subscription = await service.jetstream.subscribe("", stream="EVALUATION", config=config, cb=heard)

@@ -174,7 +174,7 @@ async def test_the_freeze_keeps_ranks_hash_and_versions_and_closes_the_door(data
     ("heard", "lag"),
     [
         ((*ROUNDS_CLOSED, advanced(Phase.RUNNING)), 0),
-        (ROUNDS_CLOSED[:2] + (advanced(Phase.CLOSED),), 0),
+        ((*ROUNDS_CLOSED[:2], advanced(Phase.CLOSED)), 0),
         ((closed("r1", missing=1), *ROUNDS_CLOSED[1:], advanced(Phase.CLOSED)), 0),
         ((*ROUNDS_CLOSED, advanced(Phase.CLOSED)), 3),
     ],
