@@ -81,6 +81,7 @@ class Scene:
         keys = importlib.import_module("services.registration.keys")
         sessions = importlib.import_module("services.registration.sessions")
         registration = self.local.services[0]
+        registration.extras["demo_password"] = PASSWORD  # the sign-in page offers the sample accounts
         database: Database = registration.database
 
         async def open_session(login: str) -> Officer:
