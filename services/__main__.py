@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         settings = configuration.load(**({"data": given.data} if given.data else {}))
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every request at INFO
+        for talkative in ("httpx", "alembic"):
+            logging.getLogger(talkative).setLevel(logging.WARNING)
         logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
         return uvloop.run(_dispatch(given, settings))
     except (SettingsRefused, BrokerMissing) as error:

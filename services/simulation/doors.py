@@ -1,5 +1,6 @@
 """The doors through which the story acts: the JSON APIs with officers' own tokens, and the broker as a partner system has it."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -57,11 +58,13 @@ class PartnerSystem:
     def __init__(self, url: str, client: str) -> None:
         self.url, self.client = url, client
         self._connection: Any = None
+        self._connecting = asyncio.Lock()
 
     async def publish(self, noun_verb: str, data: Mapping[str, Any], *, event: str, time: datetime, structured: bool = False) -> None:
         """Publish one event and wait until the broker has stored it."""
-        if self._connection is None:
-            self._connection = await nats.connect(self.url, name=f"partner-{self.client}")
+        async with self._connecting:
+            if self._connection is None:
+                self._connection = await nats.connect(self.url, name=f"partner-{self.client}")
         kind = f"inbound.{noun_verb}.v1"
         subject = f"inbound.{self.client}.{noun_verb}.v1"
         attributes = {"specversion": "1.0", "id": event, "source": f"//{self.client}.example/system", "type": kind, "time": time.isoformat()}

@@ -14,7 +14,7 @@ from shared.clock import LOCAL
 from shared.events.campaign import Round, UnitKind
 
 SECRETARY, CHAIR, MEMBER = "hoi-dong.thu-ky", "hoi-dong.chu-tich", "hoi-dong.uy-vien"
-MISSING_SHARE, LATE_SHARE, LAST_HOUR_SHARE = 0.04, 0.07, 0.08
+MISSING_SHARE, LATE_SHARE, EARLY_BIRD_SHARE, LAST_HOUR_SHARE = 0.04, 0.07, 0.04, 0.08
 RETURN_REASON = "Số thu ngân sách gấp khoảng mười lần kỳ trước; đề nghị kiểm tra lại dấu thập phân và đơn vị tính."
 
 
@@ -186,7 +186,9 @@ def _submission(random: Random, round_: Round, *, last: bool, demo: bool) -> dat
         return None
     if draw < MISSING_SHARE + LATE_SHARE:
         return None if last else local(deadline.date() + timedelta(days=random.randint(1, 3)), 9)
-    if draw < MISSING_SHARE + LATE_SHARE + LAST_HOUR_SHARE:
+    if draw < MISSING_SHARE + LATE_SHARE + EARLY_BIRD_SHARE:
+        return local(deadline.date(), 7)  # in the very minute in which a reminder waits to leave, so it is withdrawn
+    if draw < MISSING_SHARE + LATE_SHARE + EARLY_BIRD_SHARE + LAST_HOUR_SHARE:
         return local(deadline.date(), 16, random.choice((10, 20, 30, 40, 50, 55)))
     first = round_.opens_at.astimezone(LOCAL).date()
     days = (deadline.date() - first).days
