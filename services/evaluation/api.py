@@ -18,7 +18,7 @@ from shared.events.evaluation import ClusterRanking
 from shared.events.registration import Role
 from shared.events.reporting import UnitRef
 from shared.messages import Fault, Message, NotFound
-from shared.security import SignedIn, must_see
+from shared.security import EVERYWHERE, SignedIn, must_see
 from shared.service import Here, Service
 from shared.web.strict_json import StrictRoute
 
@@ -112,6 +112,21 @@ async def place_hold(body: NewHold, officer: SignedIn, service: Here) -> dict[st
         return {"id": await holds.place(session, officer, form, service.now())}
 
 
+@router.get("/holds")
+async def active_holds(officer: SignedIn, service: Here, campaign: str | None = None) -> list[dict[str, Any]]:
+    """The holds in force, each with an official identifier of its unit; for those who see every unit."""
+    officer.must_hold(*EVERYWHERE)
+    async with service.database.read() as session:
+        found = await references.campaign_named(session, campaign)
+        names = await rankings.official_names(session, found)
+        return [_hold(row, *names.get(row.unit, (None, None))) for row in await holds.active(session, found.code)]
+
+
+def _hold(row: Any, scheme: str | None, value: str | None) -> dict[str, Any]:
+    told = {name: getattr(row, name) for name in ("unit", "since", "expires_on", "reason", "decided_by")}
+    return {"id": row.hold, "scheme": scheme, "value": value} | told
+
+
 @router.post("/holds/{hold}/lift")
 async def lift_hold(hold: str, body: Lift, officer: SignedIn, service: Here) -> dict[str, str]:
     """End a hold by its conclusion (secretary, chair)."""
@@ -153,7 +168,7 @@ async def freeze(body: Body, officer: SignedIn, service: Here) -> dict[str, Any]
 @router.get("/rankings/current")
 async def ranking(officer: SignedIn, service: Here, campaign: str | None = None) -> dict[str, Any]:
     """The frozen ranking or, before the freeze, the one that the scores give now; for those who see every unit."""
-    officer.must_hold(Role.SECRETARY, Role.MEMBER, Role.CHAIR, Role.AUDITOR, Role.OPERATOR)
+    officer.must_hold(*EVERYWHERE)
     async with service.database.read() as session:
         found = await references.campaign_named(session, campaign)
         frozen = await rankings.frozen(session, found.code)

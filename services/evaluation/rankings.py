@@ -16,7 +16,7 @@ from shared.events.evaluation import ClusterRanking
 
 async def current(session: ReadSession, campaign: Campaign) -> tuple[ClusterRanking, ...]:
     """Every cluster's places from the scores as they stand; a unit whose identifiers are not known yet is left out."""
-    names = await _official_names(session, campaign)
+    names = await official_names(session, campaign)
     members: dict[str, list[Contender]] = {}
     for row in await session.execute(select(scores).where(scores.c.campaign == campaign.code)):
         if name := names.get(row.unit):
@@ -29,7 +29,7 @@ async def current(session: ReadSession, campaign: Campaign) -> tuple[ClusterRank
     )
 
 
-async def _official_names(session: ReadSession, campaign: Campaign) -> dict[str, tuple[str, str]]:
+async def official_names(session: ReadSession, campaign: Campaign) -> dict[str, tuple[str, str]]:
     """The identifier by which each scored unit is named at the movement's close."""
     table, on = units.identifiers, closing_day(campaign)
     scored = select(scores.c.unit).where(scores.c.campaign == campaign.code)

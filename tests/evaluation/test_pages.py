@@ -70,7 +70,7 @@ async def test_a_cluster_head_sees_the_whole_cluster(running):
     assert [len(cluster["units"]) for cluster in seen["clusters"]] == [4]
 
 
-@pytest.mark.parametrize("path", ["/council", "/rankings", "/api/rankings/current", "/api/books"])
+@pytest.mark.parametrize("path", ["/council", "/rankings", "/api/rankings/current", "/api/holds", "/api/books"])
 async def test_what_is_the_councils_is_closed_to_others(running, path):
     assert (await running.ask("GET", path, HEAD)).status_code == 403
     assert (await running.client.get(f"/evaluation{path}", headers={"accept": "application/json"})).status_code == 401
@@ -186,6 +186,16 @@ async def test_a_bad_request_names_the_field_in_both_languages_and_changes_nothi
         words.add(answer.json()["faults"][0]["message"])
     assert len(words) == 2, "the reason is in the reader's language"
     assert (await running.ask("GET", "/api/rankings/current", SECRETARY)).json() == before
+
+
+async def test_the_holds_in_force_are_listed_with_what_names_them(running):
+    await publish(running.service.jetstream, NOW, simulated=True)
+    await settled(running.service)
+    placed = (await running.ask("POST", "/api/holds", CHAIR, json={"unit": TWO, "reason": "vì"})).json()
+    (found,) = (await running.ask("GET", "/api/holds", AUDITOR)).json()
+    assert (found["id"], found["scheme"], found["value"], found["reason"]) == (placed["id"], "dvhc", f"code-{TWO}", "vì")
+    await running.ask("POST", f"/api/holds/{placed['id']}/lift", CHAIR, json={"conclusion": "xong"})
+    assert (await running.ask("GET", "/api/holds", AUDITOR)).json() == []
 
 
 async def test_the_books_count_warnings_scores_and_units(running):
