@@ -148,8 +148,8 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
         await service.stop()
 
 
-def service_of(request: Request) -> Service:
-    """FastAPI dependency: the service that answers."""
+async def service_of(request: Request) -> Service:
+    """FastAPI dependency: the service that answers. Asynchronous, for a plain function would hop to another thread and back."""
     found: Service = request.app.state.service
     return found
 
