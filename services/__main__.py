@@ -38,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
     verb("provision", "Make or update streams and durables; doing it again changes nothing.", "thidua provision")
     load = verb("load", "Check a campaign's folder and put it in force.", "thidua load deploy/campaigns/lai-chau-2023")
     load.add_argument("folder", type=Path)
+    password = verb("password", "Set an account's password, read from standard input.", "thidua password van-hanh")
+    password.add_argument("login")
     contracts = verb("contracts", "Write schemas and the AsyncAPI document, or check them.", "thidua contracts --check")
     contracts.add_argument("--check", action="store_true", help="write nothing; fail when they are out of date")
     publish = verb("publish", "Publish a CloudEvent (structured JSON) as a partner.", "thidua publish event.json --client kho-bac")

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import getpass
 import importlib
 import json
 import signal
@@ -27,6 +28,7 @@ from shared.telemetry import Telemetry
 
 Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 COMMANDS: dict[str, Command] = {}
+COMMAND_LINE = security.System("command-line", "Dòng lệnh")
 
 
 def command(function: Command) -> Command:
@@ -115,6 +117,17 @@ async def load(given: argparse.Namespace, settings: Settings) -> int:
     async with database_of(settings, "registration") as database, database.write() as session:
         outcome = await campaigns.load(session, given.folder, security.wall_now())
     print(f"{outcome.campaign}: version {outcome.version}, {'new' if outcome.changed else 'unchanged'}")
+    return 0
+
+
+@command
+async def password(given: argparse.Namespace, settings: Settings) -> int:
+    """The first password of an account: until somebody has one, nobody can sign in to set one."""
+    officers = importlib.import_module("services.registration.officers")
+    chosen = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    async with database_of(settings, "registration") as database, database.write() as session:
+        await officers.set_password(session, COMMAND_LINE, given.login, chosen, security.wall_now())
+    print(f"{given.login}: password set", file=sys.stderr)
     return 0
 
 

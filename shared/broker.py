@@ -19,6 +19,8 @@ from shared.delivery import Delivery, Unreadable, read
 from shared.inbox import Inbox
 
 log = logging.getLogger(__name__)
+framework_log = logging.getLogger("thidua.faststream")
+framework_log.setLevel(logging.WARNING)  # it tells each batch at INFO
 
 BATCH = 200
 EXPIRES_SECONDS = 20.0
@@ -131,8 +133,7 @@ def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
         reconnect_time_wait=1,
         error_cb=on_error,
         apply_types=False,
-        logger=log,
-        log_level=logging.DEBUG,
+        logger=framework_log,
         graceful_timeout=10,
         **options,
     )

@@ -169,7 +169,7 @@ async def _known(session: ReadSession, key: str, officer: str, signed_in: str) -
     """Public key, officer's state and whether the session ended, in one round trip: every request asks this."""
     own = officers.c.officer == officer
     query = select(
-        select(keys.c.public_pem).where(keys.c.key == key).scalar_subquery().label("pem"),
+        select(keys.c.public_pem).where(keys.c.key == key, keys.c.expires_at > wall_now()).scalar_subquery().label("pem"),
         select(officers.c.revision).where(own).scalar_subquery().label("revision"),
         select(officers.c.active).where(own).scalar_subquery().label("active"),
         select(ended_sessions.c.session).where(ended_sessions.c.session == signed_in).scalar_subquery().label("ended"),

@@ -42,7 +42,9 @@ async def sign_in(database: Database, login: str, password: str, address: str, w
     async with database.write() as session:
         if right and account and account.active:
             await session.execute(delete(FailedSignIn).where(FailedSignIn.login == login, FailedSignIn.address == address))
-            return await open_session(session, login)
+            officer = await open_session(session, login)
+            await audit.record(session, officer, "session.opened", officer.session, wall, address=address)
+            return officer
         await _count_failure(session, login, address, wall)
     raise SignInNeeded(Fault("login", Message("Tên đăng nhập hoặc mật khẩu không đúng.")))
 

@@ -123,10 +123,7 @@ class Scene:
         return {
             "units": found["registration"]["units"],
             "reports": {k: reporting[k] for k in ("expected", "received", "on_time", "late", "missing", "returned", "corrected")},
-            "observations": {
-                "received": seen["received"], "accepted": seen["accepted"],
-                "rejected": seen["rejected"] + seen.get("conflict", 0), "duplicate": seen["duplicate"],
-            },
+            "observations": {k: seen[k] for k in ("received", "accepted", "rejected", "duplicate")},
             "events": await stillness.events(self.local.services),
             "notifications": {k: notification[k] for k in ("created", "delivered", "withdrawn", "failed")},
             "warnings": evaluation["warnings"],

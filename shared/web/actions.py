@@ -27,6 +27,7 @@ ACTIONS = {
     "round.opened-for-unit": Message("Mở kỳ báo cáo cho đơn vị"),
     "rubric.entered": Message("Chấm mức theo tiêu chí"),
     "session.ended": Message("Đăng xuất"),
+    "session.opened": Message("Đăng nhập"),
     "work.completed": Message("Hoàn thành công trình"),
     "work.confirmed": Message("Xác nhận công trình"),
     "work.declared": Message("Đăng ký công trình"),
