@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from services.evaluation.models import findings, warnings
+from services.evaluation.records import Record
 from services.evaluation.scoring.exact import rounded
-from services.evaluation.scoring.facts import Facts
 from services.evaluation.scoring.pace import Lead, Outlook, Watch, watch
+from shared import outbox
 from shared.database import ReadSession, WriteSession, upsert
 from shared.events.campaign import Campaign
 from shared.events.evaluation import FrontRunnerFound, FrontRunnerLost, WarningCleared, WarningRaised
-from shared.outbox import record
 
 NAMES = uuid.UUID("5a4b9f0e-6a52-5d3c-9e5b-2f6f1c1d7a10")
 """Names of warnings come from what they are about, so that a rebuild gives the same ones and letters still find them."""
@@ -37,17 +37,18 @@ class Told:
         return str(uuid.uuid5(NAMES, "|".join((kind, *self.about.values(), indicator, since))))
 
 
-async def settle(session: WriteSession, campaign: Campaign, unit: str, facts: Facts, now: datetime) -> None:
-    """Raise, clear, find and lose what the unit's figures and targets call for now."""
+async def settle(session: WriteSession, campaign: Campaign, unit: str, record: Record, now: datetime) -> None:
+    """Raise, clear, find and lose what the unit's figures and targets call for now. Where a level is only to be kept, nobody leads."""
+    kept = {criterion.indicator for criterion in record.sheet.criteria if criterion.method == "keep"}
     told = Told(session, campaign.code, unit, now)
     warned, found = await told.rows(warnings), await told.rows(findings)
-    for code, targets in facts.targets.items():
+    for code, targets in record.facts.targets.items():
         indicator = campaign.indicator(code)
         if indicator is None:
             continue
-        seen = watch(campaign, indicator, targets, facts.figures.get(code, ()))
+        seen = watch(campaign, indicator, targets, record.facts.figures.get(code, ()))
         await _warn(told, code, seen, {row.warning: row for row in warned if row.indicator == code})
-        await _lead(told, code, seen.lead, {row.finding: row for row in found if row.indicator == code})
+        await _lead(told, code, None if code in kept else seen.lead, {row.finding: row for row in found if row.indicator == code})
 
 
 async def _warn(told: Told, indicator: str, seen: Watch, rows: dict[str, Any]) -> None:
@@ -70,7 +71,7 @@ async def _raise(told: Told, name: tuple[str, str, str], outlook: Outlook, row: 
     revision = row.revision + 1 if row else 1
     kept: dict[str, Any] = {"warning": warning, **told.about, "indicator": indicator, "revision": revision, **numbers}
     await upsert(told.session, warnings, [kept | {"round": since, "open": True, "raised_at": told.now, "cleared_at": None}])
-    await record(told.session, WarningRaised(**kept, round=outlook.round, at=told.now), told.now)
+    await outbox.record(told.session, WarningRaised(**kept, round=outlook.round, at=told.now), told.now)
 
 
 def _numbers(outlook: Outlook) -> dict[str, Decimal]:
@@ -81,7 +82,7 @@ async def _clear(told: Told, row: Any, outlook: Outlook | None) -> None:
     percent = rounded(outlook.percent) if outlook else row.percent
     kept = row._asdict() | {"revision": row.revision + 1, "open": False, "percent": percent, "cleared_at": told.now}
     await upsert(told.session, warnings, [kept])
-    await record(told.session, WarningCleared(**kept, at=told.now), told.now)
+    await outbox.record(told.session, WarningCleared(**kept, at=told.now), told.now)
 
 
 async def _lead(told: Told, indicator: str, lead: Lead | None, rows: dict[str, Any]) -> None:
@@ -90,7 +91,7 @@ async def _lead(told: Told, indicator: str, lead: Lead | None, rows: dict[str, A
         if row.open and row.finding != wanted:
             kept = row._asdict() | {"revision": row.revision + 1, "open": False}
             await upsert(told.session, findings, [kept])
-            await record(told.session, FrontRunnerLost(**kept, at=told.now), told.now)
+            await outbox.record(told.session, FrontRunnerLost(**kept, at=told.now), told.now)
     if lead:
         await _find(told, (wanted, indicator), lead, rows.get(wanted))
 
@@ -104,7 +105,7 @@ async def _find(told: Told, name: tuple[str, str], lead: Lead, row: Any) -> None
     revision = row.revision + 1 if row else 1
     kept: dict[str, Any] = {"finding": name[0], **told.about, "indicator": name[1], "revision": revision, **numbers}
     await upsert(told.session, findings, [kept | {"since": lead.since, "open": True, "found_at": told.now}])
-    await record(told.session, FrontRunnerFound(**kept, at=told.now), told.now)
+    await outbox.record(told.session, FrontRunnerFound(**kept, at=told.now), told.now)
 
 
 async def open_warnings(session: ReadSession, campaign: str, visible: set[str] | None) -> list[Any]:

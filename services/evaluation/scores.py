@@ -30,7 +30,7 @@ async def settle(session: WriteSession, key: str, now: datetime, cause: str = ""
     assessment = assess(record.sheet, record.facts, campaign)
     if await _keep(session, _row(code, unit, record, assessment), now, cause):
         await outbox.record(session, await _changed(session, code, unit), now)
-    await alarms.settle(session, campaign, unit, record.facts, now)
+    await alarms.settle(session, campaign, unit, record, now)
 
 
 def _row(campaign: str, unit: str, record: Record, assessment: Assessment) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from shared.events.registration import Role
 from shared.messages import Conflict, Forbidden, NotFound, Refused
 from shared.outbox import outbox
 from tests.evaluation.conftest import ROUNDS_CLOSED, officer
-from tests.evaluation.making import CODE, COMMUNES, DISTRICT, NOW, advanced, closed, hear, missed, reports
+from tests.evaluation.making import CODE, COMMUNES, DISTRICT, NOW, advanced, closed, commits, hear, missed, reports
 
 ONE, TWO = COMMUNES[:2]
 SECRETARY, MEMBER, CHAIR = officer(Role.SECRETARY), officer(Role.MEMBER), officer(Role.CHAIR)
@@ -223,6 +223,11 @@ async def test_a_warning_is_raised_once_cleared_by_the_pace_and_a_lead_is_lost_a
     assert len(await said(database, "front-runner.found")) == 1
     await hear(database, reports(four, "r3", 2, disbursed="100"))
     assert len(await said(database, "front-runner.lost")) == 1
+
+
+async def test_nobody_leads_where_a_level_is_only_to_be_kept(lite):
+    await hear(lite, commits(ONE, "forest", "50", "50"), *(reports(ONE, code, 9, disbursed="100", forest="80") for code in ("r1", "r2", "r3")))
+    assert await said(lite, "front-runner.found") == []
 
 
 async def test_history_keeps_every_score_with_the_event_that_changed_it(lite):

@@ -82,3 +82,9 @@ def test_a_lead_ends_with_a_weaker_round_or_a_round_without_a_figure():
     assert lead(campaign(), RATE, targets("100"), figures(r1="120", r3="120")) is None
     lasting = campaign(early_warning=EarlyWarning(front_runner_rounds=1))
     assert lead(lasting, RATE, targets("100"), figures(r1="120", r3="120")).since == "r3"
+
+
+def test_half_a_years_count_below_a_years_limit_is_no_lead():
+    crimes = indicator("crime", "lower", "flow", cumulative_from=date(2022, 12, 15))
+    assert lead(campaign(), crimes, targets("100"), figures(r1="66", r2="76", r3="86")) is None
+    assert lead(campaign(), crimes, targets("200"), figures(r1="66", r2="76", r3="86")).rounds == 3

@@ -6,7 +6,7 @@ from datetime import date
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from services.evaluation.scoring.attainment import attainment, share_of_target
+from services.evaluation.scoring.attainment import attainment, lower_is_better, share_of_target
 from services.evaluation.scoring.exact import HUNDRED
 from services.evaluation.scoring.figures import Figure, Target, in_force
 from shared.events.campaign import Campaign, Indicator
@@ -101,19 +101,29 @@ def _slope(points: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
 
 
 def lead(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], figures: Sequence[Figure]) -> Lead | None:
-    """A lead that lasts: `front_runner_at` percent attained in so many rounds running up to the last one reported.
+    """A lead that lasts: `front_runner_at` percent in so many rounds running up to the last one reported.
 
     A single spike is none, and a round without a figure in between ends a streak.
     """
-    by_round = {figure.round: figure for figure in figures}
+    places = {figure.round: n for n, figure in enumerate(figures, 1)}
     streak: list[tuple[str, Fraction]] = []
     for code in [r.code for r in campaign.rounds][: _place(campaign, figures)]:
-        figure = by_round.get(code)
-        percent = attainment(indicator, in_force(targets, figure.as_of), figure.value) * HUNDRED if figure else Fraction(-1)
-        streak = [*streak, (code, percent)] if percent >= Fraction(campaign.early_warning.front_runner_at) else []
+        percent = _led(campaign, indicator, targets, figures[: places[code]]) if code in places else None
+        leads = percent is not None and percent >= Fraction(campaign.early_warning.front_runner_at)
+        streak = [*streak, (code, percent)] if leads and percent is not None else []
     if not streak or len(streak) < campaign.early_warning.front_runner_rounds:
         return None
     return Lead(streak[0][0], len(streak), streak[-1][1])
+
+
+def _led(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], figures: Sequence[Figure]) -> Fraction:
+    """Percent attained after the last of the figures; of a count that should stay low (crimes, accidents) percent of the projected
+    end, for half a year's count is always below a whole year's limit.
+    """
+    last = figures[-1]
+    if indicator.nature == "flow" and lower_is_better(indicator):
+        return outlook(campaign, indicator, targets, figures).percent
+    return attainment(indicator, in_force(targets, last.as_of), last.value) * HUNDRED
 
 
 def _place(campaign: Campaign, figures: Sequence[Figure]) -> int:
