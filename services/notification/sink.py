@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from shared.identity import new_id
+
+logging.getLogger("mail.log").setLevel(logging.WARNING)  # it tells every line of every conversation at INFO
 
 KEPT = 500
 """How many of the last mails stay."""

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from services.simulation.player import SPEEDS
 from services.simulation.scene import Scene
 from shared.events.registration import Role
-from shared.messages import Fault, Message, Refused
+from shared.messages import Conflict, Fault, Message, Refused
 from shared.security import SignedIn
 from shared.web.pages import Pages
 
@@ -39,7 +39,9 @@ def _router(scene: Scene, pages: Pages) -> APIRouter:
         """Play on or pause, at a speed in simulated minutes per second."""
         officer.must_hold(Role.OPERATOR)
         if action not in {"play", "pause"} or speed not in SPEEDS:
-            raise Refused(Fault("action", Message("Chỉ có thể chơi tiếp hoặc tạm dừng, với một tốc độ trong danh sách.")))
+            raise Refused(Fault("action", Message("Chỉ có thể chạy tiếp hoặc tạm dừng, với một tốc độ trong danh sách.")))
+        if player.opening:
+            raise Conflict(Fault("action", Message("Phần đầu của phong trào còn đang phát lại; hãy chờ phát xong.")))
         player.paused, player.speed = action == "pause", speed
         return RedirectResponse("/registration/operations", 303)
 

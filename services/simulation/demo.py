@@ -128,7 +128,7 @@ def _invitation(scene: Scene, address: str) -> str:
     return (
         f"\nBây giờ là 16:00 ngày 30/10/2023 (thời gian mô phỏng, dữ liệu mẫu): còn một giờ là hết hạn kỳ báo cáo cuối.\n"
         f"Mở {address} và đăng nhập bằng một tài khoản mẫu; mật khẩu chung: {PASSWORD}\n{accounts}\n"
-        f"Tài khoản van-hanh có nút «chơi tiếp». Ctrl-C để dừng.\n"
+        f"Tài khoản van-hanh có nút «Chạy tiếp». Ctrl-C để dừng.\n"
         f"\nIt is 16:00 on 30/10/2023 (simulated time, sample data): one hour before the last deadline.\n"
         f"Open {address} and sign in with a sample account above; password: {PASSWORD}\n"
         f"The operator's page (van-hanh) has «play on». Ctrl-C stops everything.\n"

@@ -27,20 +27,27 @@ Moved = Callable[[datetime], None]
 
 
 class Player:
-    """Plays a story. `moved` is told each new instant; `paused` and `speed` are set from the operator's page."""
+    """Plays a story. `moved` is told each new instant; `paused` and `speed` are set from the operator's page.
+
+    `opening`: a part is being played as fast as it goes, and is not to be paused.
+    """
 
     def __init__(self, acts: Sequence[Act], hands: Hands, stillness: Stillness, jetstream: JetStreamContext) -> None:
         self.acts, self.hands, self.stillness, self.jetstream = acts, hands, stillness, jetstream
         self.now: datetime | None = None
-        self.paused, self.speed = True, 10
+        self.paused, self.speed, self.opening = True, 10, False
         self.declined: list[str] = []
         self.moved: Moved = lambda _: None
 
     async def play(self, campaign: Campaign, since: datetime | None, until: datetime) -> None:
         """Play everything after `since` (None: from the beginning) up to and including `until`, as fast as the services can."""
-        for instant in instants(campaign, self.acts, since, until):
-            await self.step(since, instant)
-            since = instant
+        self.opening = True
+        try:
+            for instant in instants(campaign, self.acts, since, until):
+                await self.step(since, instant)
+                since = instant
+        finally:
+            self.opening = False
 
     async def step(self, since: datetime | None, instant: datetime) -> None:
         """Tick to `instant`, rest, then do the acts that lie after `since` up to it, group by group, resting in between."""
