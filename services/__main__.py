@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
+from nats.errors import NoServersError
+from sqlalchemy.exc import DBAPIError
 
 from services import commands
 from shared import settings as configuration
@@ -72,6 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refused as error:
         for fault in error.faults:
             print(fault.render("vi"), file=sys.stderr)
+        return 1
+    except DBAPIError as error:
+        print(f"database: {error.orig}; is it reachable, and has `thidua migrate` been run?", file=sys.stderr)
+        return 1
+    except NoServersError:
+        print(f"broker: nothing answers at {settings.nats_url}; start it or correct THIDUA_NATS_URL.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -114,6 +114,7 @@ async def provision(_: argparse.Namespace, settings: Settings) -> int:
 async def load(given: argparse.Namespace, settings: Settings) -> int:
     """A campaign's folder."""
     campaigns = importlib.import_module("services.registration.campaigns")
+    await local.migrate_all(settings, ["registration"])
     async with database_of(settings, "registration") as database, database.write() as session:
         outcome = await campaigns.load(session, given.folder, security.wall_now())
     print(f"{outcome.campaign}: version {outcome.version}, {'new' if outcome.changed else 'unchanged'}")
