@@ -11,12 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-import nats
 import uvicorn
 
 from services import local
 from services.local import Local, database_of
-from shared import audit, clock, deadletters, security
+from shared import audit, broker, clock, deadletters, security
 from shared.bundled import BundledBroker, running_in
 from shared.clock import Clock
 from shared.delivery import STRUCTURED
@@ -43,12 +42,12 @@ async def with_broker(settings: Settings) -> AsyncIterator[Settings]:
     if address := settings.nats_url or running_in(settings.data / local.BROKER_FOLDER):
         yield settings.model_copy(update={"nats_url": address})
         return
-    broker = BundledBroker(settings.data / local.BROKER_FOLDER)
-    await broker.start()
+    bundled = BundledBroker(settings.data / local.BROKER_FOLDER)
+    await bundled.start()
     try:
-        yield settings.model_copy(update={"nats_url": broker.url})
+        yield settings.model_copy(update={"nats_url": bundled.url})
     finally:
-        await broker.stop()
+        await bundled.stop()
 
 
 @command
@@ -152,7 +151,7 @@ async def publish(given: argparse.Namespace, settings: Settings) -> int:
     kind = str(json.loads(body)["type"])
     subject = f"inbound.{given.client}.{kind.removeprefix('inbound.')}"
     async with with_broker(settings) as complete:
-        connection = await nats.connect(complete.nats_url)
+        connection = await broker.open_once(complete.nats_url)
         try:
             receipt = await connection.jetstream().publish(subject, body, headers={"content-type": STRUCTURED})
         finally:

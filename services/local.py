@@ -9,12 +9,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Self
 
-import nats
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared import clock, streams
+from shared import broker, clock, streams
 from shared.bundled import BundledBroker
 from shared.database import Database
 from shared.inbox import Hears
@@ -64,7 +63,7 @@ async def provision(settings: Settings) -> list[str]:
     partners = importlib.import_module("services.registration.partners")
     async with database_of(settings, "registration") as database, database.read() as session:
         clients: list[str] = await partners.clients(session)
-    connection = await nats.connect(settings.nats_url)
+    connection = await broker.open_once(settings.nats_url)
     try:
         configs = streams.stream_configs(clients, settings.replicas)
         places = streams.durables([hears_of(service) for service in SERVICES], clients)
@@ -124,10 +123,10 @@ class Local:
 
     async def _enter(self) -> None:
         if not self.settings.nats_url:
-            broker = BundledBroker(self.settings.data / BROKER_FOLDER)
-            self._stack.push_async_callback(broker.stop)
-            await broker.start()
-            self._set(nats_url=broker.url)
+            bundled = BundledBroker(self.settings.data / BROKER_FOLDER)
+            self._stack.push_async_callback(bundled.stop)
+            await bundled.start()
+            self._set(nats_url=bundled.url)
         if self.mail_sink and not self.settings.smtp_url:
             sink = importlib.import_module("services.notification.sink")
             mail = await self._stack.enter_async_context(sink.serving(self.settings.data / MAIL_FOLDER))

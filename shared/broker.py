@@ -7,10 +7,12 @@ import logging
 from collections import deque
 from typing import Any, cast
 
+import nats
 import nats.errors
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 
@@ -137,6 +139,15 @@ def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
         graceful_timeout=10,
         **options,
     )
+
+
+async def open_once(url: str) -> Client:
+    """A plain connection for a command: raises `NoServersError` at once when nothing answers, instead of trying on."""
+
+    async def on_error(error: Exception) -> None:
+        log.debug("broker: %s", error)
+
+    return await nats.connect(url, error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3)
 
 
 async def disconnect(broker: NatsBroker) -> None:

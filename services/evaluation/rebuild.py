@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
-import nats
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -15,7 +14,7 @@ from services.evaluation import rankings
 from services.evaluation.models import scores
 from services.evaluation.scoring.ranking import ranking_hash
 from services.evaluation.subscribers import hears
-from shared import campaigns
+from shared import broker, campaigns
 from shared.clock import Clock
 from shared.database import Database
 from shared.delivery import Delivery, Unreadable, read
@@ -41,7 +40,7 @@ async def rebuild(settings: Settings, progress: Progress = lambda *_: None) -> d
     (scored), `events` (applied) and `frozen` (whether there was a freeze).
     """
     async with _beside(settings) as database:
-        connection = await nats.connect(settings.nats_url)
+        connection = await broker.open_once(settings.nats_url)
         try:
             return await _Replay(database, progress).run(connection.jetstream())
         finally:
