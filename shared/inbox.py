@@ -1,6 +1,7 @@
 """Events enter a service only here: a batch in one transaction with its effects, each event once, then acknowledged by hand."""
 
 import asyncio
+import contextlib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -8,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
+import nats.errors
 from opentelemetry.trace import Link, SpanKind
 from sqlalchemy import Column, String, Table, select, text, tuple_
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -101,7 +103,7 @@ async def lock(session: WriteSession, keys: Iterable[str]) -> None:
     """Hold each key until the transaction ends, in sorted order. SQLite has one writer and needs none of it."""
     if session.get_bind().dialect.name == "postgresql":
         for key in sorted(set(keys)):
-            await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+            await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || :key, 0))"), {"key": key})
 
 
 class Inbox:
@@ -122,18 +124,25 @@ class Inbox:
         attributes: dict[str, str | int] = {telemetry.MESSAGING_BATCH: len(batch), telemetry.MESSAGING_SYSTEM: "nats"}
         with self.telemetry.tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links, attributes=attributes):
             self.telemetry.batch.observe(len(batch))
+            keeping = asyncio.create_task(_keep(batch))
             try:
-                await self._while_alive(batch, self.apply)
-            except Exception as error:
-                log.warning("%s: a batch of %d failed, one by one now: %s", self.hears.service, len(batch), error)
-                for delivery in batch:
-                    await self._alone(delivery)
-            else:
-                await asyncio.gather(*(delivery.message.ack() for delivery in batch))
+                await self._handle(batch)
+            finally:
+                keeping.cancel()
         self.batches += 1
 
+    async def _handle(self, batch: Sequence[Delivery]) -> None:
+        try:
+            await self._while_alive(batch, self.apply)
+        except Exception as error:
+            log.warning("%s: a batch of %d failed, one by one now: %s", self.hears.service, len(batch), error)
+            for delivery in batch:
+                await self._alone(delivery)
+        else:
+            await asyncio.gather(*(delivery.message.ack() for delivery in batch))
+
     async def _while_alive(self, batch: Sequence[Delivery], work: Callable[[Sequence[Delivery]], Awaitable[None]]) -> None:
-        """Do `work`; wait out a database outage meanwhile keeping the messages ours, for an outage is no fault of theirs."""
+        """Do `work`; wait out a database outage, for an outage is no fault of the messages."""
         attempt = 0
         while True:
             try:
@@ -144,9 +153,7 @@ class Inbox:
                 delay = OUTAGE_SECONDS[min(attempt, len(OUTAGE_SECONDS) - 1)]
                 attempt += 1
                 log.warning("%s: database not available, again in %.1f s: %s", self.hears.service, delay, error)
-                for delivery in batch:
-                    await delivery.message.in_progress()
-                await asyncio.sleep(min(delay, KEEP_ALIVE_SECONDS))
+                await asyncio.sleep(delay)
 
     async def _alone(self, delivery: Delivery) -> None:
         message, meta = delivery.message, delivery.meta
@@ -248,6 +255,15 @@ class Inbox:
             self.telemetry.events.labels(delivery.meta.type, "applied").inc()
             if delivery.meta.recorded:
                 self.telemetry.lag_seconds.labels(delivery.meta.type).observe((now - delivery.meta.recorded).total_seconds())
+
+
+async def _keep(batch: Sequence[Delivery]) -> None:
+    """Keep a batch's messages ours for as long as it takes, so that the broker does not deliver them again meanwhile."""
+    while True:
+        await asyncio.sleep(KEEP_ALIVE_SECONDS)
+        for delivery in batch:
+            with contextlib.suppress(nats.errors.Error):
+                await delivery.message.in_progress()
 
 
 async def _unseen(session: ReadSession, batch: Sequence[Delivery]) -> list[Delivery]:
