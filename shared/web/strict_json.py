@@ -64,19 +64,26 @@ def _too_deep() -> NotJson:
     return _refusal("", Message("JSON lồng nhau quá {depth} tầng.", depth=DEPTH))
 
 
-def _decimal(text: str) -> Decimal:
+class _NoNumber:
+    """Stands where a number that cannot be read stood: while parsing, the field's name is not known yet."""
+
+    def __init__(self, problem: Message, cure: Message) -> None:
+        self.problem, self.cure = problem, cure
+
+
+def _decimal(text: str) -> Decimal | _NoNumber:
     try:
         return Decimal(text)
     except ArithmeticError:
-        raise _refusal("", Message("Số {number} quá lớn.", number=text[:40])) from None
+        return _NoNumber(Message("Số {number} quá lớn.", number=text[:40]), Message("Hãy kiểm tra lại, hoặc dùng đơn vị tính lớn hơn."))
 
 
 def _integer(text: str) -> int | Decimal:
     return int(text) if len(text) <= INTEGER_DIGITS else Decimal(text)
 
 
-def _constant(text: str) -> None:
-    raise _refusal("", Message("{value} không phải là số.", value=text), Message("Nếu chưa có số liệu, hãy gửi null."))
+def _constant(text: str) -> _NoNumber:
+    return _NoNumber(Message("{value} không phải là số.", value=text), Message("Nếu chưa có số liệu, hãy gửi null."))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -92,6 +99,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _clean(value: Any, field: str, depth: int) -> Any:
     if depth > DEPTH:
         raise _too_deep()
+    if isinstance(value, _NoNumber):
+        raise _refusal(field, value.problem, value.cure)
     if isinstance(value, str):
         return clean_text(value, field)
     if isinstance(value, list):

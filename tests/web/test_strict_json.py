@@ -118,7 +118,7 @@ async def test_exact_numbers_reach_the_use_case(web):
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (b'{"values": [{"indicator": "a", "value": NaN}]}', ""),
+        (b'{"values": [{"indicator": "a", "value": NaN}]}', "values.0.value"),
         (b'{"values": [{"indicator": "a", "value": 1, "value": 2}]}', "value"),
         (b'{"values": [{"indicator": "a", "value": 1, "note": "\\ud800"}]}', "values.0.note"),
         (b'{"values": [{"indicator": "a", "value": 1, "extra": 2}]}', "values.0.extra"),
