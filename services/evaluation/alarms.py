@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
+from services.evaluation import records
 from services.evaluation.models import findings, warnings
 from services.evaluation.records import Record
 from services.evaluation.scoring.exact import rounded
@@ -29,8 +30,7 @@ class Told:
 
     async def rows(self, table: Table) -> list[Any]:
         """Rows about the unit, open or closed."""
-        c = table.c
-        return list(await self.session.execute(select(table).where(c.campaign == self.about["campaign"], c.unit == self.about["unit"])))
+        return await records.about(self.session, table, self.about["campaign"], self.about["unit"])
 
     def name(self, kind: str, indicator: str, since: str) -> str:
         """The id of a warning or finding that began in a round."""

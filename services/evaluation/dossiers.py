@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import func, select
 
 from services.evaluation import holds, rankings, records, scores
 from services.evaluation.models import (
@@ -117,14 +117,10 @@ def _line(campaign: Campaign, criterion: Criterion, line: Mapping[str, Any]) -> 
     )
 
 
-async def _about(session: ReadSession, table: Table, campaign: str, unit: str) -> list[Any]:
-    return list(await session.execute(select(table).where(table.c.campaign == campaign, table.c.unit == unit)))
-
-
 async def _courses(session: ReadSession, campaign: Campaign, unit: str) -> list[Course]:
     code = campaign.code
-    reported = sorted(await _about(session, reports, code, unit), key=lambda row: row.revision)
-    kept = {table.name: await _about(session, table, code, unit) for table in (commitments, observations, discrepancies, warnings, findings)}
+    reported = sorted(await records.about(session, reports, code, unit), key=lambda row: row.revision)
+    kept = {table.name: await records.about(session, table, code, unit) for table in (commitments, observations, discrepancies, warnings, findings)}
     targets = await records.targets_of(session, campaign, unit)
     figures = records.figures_of(campaign, reported)
     return [

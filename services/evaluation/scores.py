@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
 from services.evaluation import alarms, records
 from services.evaluation.models import score_history, scores
@@ -78,14 +78,12 @@ async def _keep(session: WriteSession, row: dict[str, Any], now: datetime, cause
 
 async def of_unit(session: ReadSession, campaign: str, unit: str) -> Any:
     """A unit's current score row, or None."""
-    query = select(scores).where(scores.c.campaign == campaign, scores.c.unit == unit)
-    return (await session.execute(query)).one_or_none()
+    return next(iter(await records.about(session, scores, campaign, unit)), None)
 
 
 async def history_of(session: ReadSession, campaign: str, unit: str) -> list[Any]:
     """Every score a unit ever had, oldest first, with the id of the event that changed it."""
-    query = select(score_history).where(score_history.c.campaign == campaign, score_history.c.unit == unit)
-    return list(await session.execute(query.order_by(score_history.c.revision)))
+    return sorted(await records.about(session, score_history, campaign, unit), key=lambda row: row.revision)
 
 
 async def _changed(session: WriteSession, campaign: str, unit: str) -> ScoreChanged:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 from zoneinfo import ZoneInfo
 
 from services.evaluation.scoring.attainment import attainment, lower_is_better, share_of_target
@@ -43,21 +45,25 @@ class Watch:
 
 
 def watch(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], figures: Sequence[Figure]) -> Watch:
-    """Walk the rounds in order; the outcome depends on the figures alone, not on when or in which order they became known.
+    """What the rounds say in their order; the outcome depends on the figures alone, not on when or in which order they became known.
 
     Under `warn_below` percent a warning opens, from `clear_at` on it closes; in between nothing changes, so that a figure that
-    wavers around one threshold does not raise and clear by turns.
+    wavers around one threshold does not raise and clear by turns. Read from the last round back to the one that closed: in most
+    cases that is the last one itself.
     """
-    if not targets:
+    if not targets or not figures:
         return Watch(None, None, None)
-    raised: Outlook | None = None
-    latest: Outlook | None = None
-    for known in range(1, len(figures) + 1):
-        latest = outlook(campaign, indicator, targets, figures[:known])
-        if latest.percent < Fraction(campaign.early_warning.warn_below):
-            raised = raised or latest
-        elif latest.percent >= Fraction(campaign.early_warning.clear_at):
-            raised = None
+    warn, clear = Fraction(campaign.early_warning.warn_below), Fraction(campaign.early_warning.clear_at)
+    since_closed: list[Outlook] = []
+    latest = outlook(campaign, indicator, targets, figures)
+    one = latest
+    while one.percent < max(warn, clear):
+        since_closed.append(one)
+        known = len(figures) - len(since_closed)
+        if not known:
+            break
+        one = outlook(campaign, indicator, targets, figures[:known])
+    raised = next((one for one in reversed(since_closed) if one.percent < warn), None)
     return Watch(raised, latest, lead(campaign, indicator, targets, figures))
 
 
@@ -80,9 +86,9 @@ def projection(campaign: Campaign, indicator: Indicator, figures: Sequence[Figur
     if indicator.nature != "flow":
         return Fraction(last.value)
     start = indicator.cumulative_from or campaign.starts
-    points = [(Fraction(_days(start, f.as_of)), Fraction(f.value)) for f in figures]
+    slope = _slope([_days(start, figure.as_of) for figure in figures], [figure.value for figure in figures])
     left = max(0, (campaign.ends_at.astimezone(LOCAL).date() - last.as_of).days)
-    return Fraction(last.value) + max(Fraction(0), _slope(points)) * left
+    return Fraction(last.value) + max(Fraction(0), slope) * left
 
 
 def _days(start: date, end: date) -> int:
@@ -90,14 +96,20 @@ def _days(start: date, end: date) -> int:
     return max(0, (end - start).days + 1)
 
 
-def _slope(points: Sequence[tuple[Fraction, Fraction]]) -> Fraction:
-    """Of the least-squares line through (day, value); through zero on the eve of the count while all lie on one day."""
-    mean_x = sum((x for x, _ in points), Fraction(0)) / len(points)
-    mean_y = sum((y for _, y in points), Fraction(0)) / len(points)
-    spread = sum(((x - mean_x) ** 2 for x, _ in points), Fraction(0))
+def _slope(days: Sequence[int], values: Sequence[Decimal]) -> Fraction:
+    """Of the least-squares line through (day, value); through zero on the eve of the count while all lie on one day.
+
+    In whole numbers over one denominator: the same as in rationals, many times faster.
+    """
+    ratios = [value.as_integer_ratio() for value in values]
+    denominator = lcm(*(bottom for _, bottom in ratios))
+    heights = [top * (denominator // bottom) for top, bottom in ratios]
+    count, days_sum, heights_sum = len(days), sum(days), sum(heights)
+    spread = count * sum(day * day for day in days) - days_sum**2
     if not spread:
-        return mean_y / mean_x if mean_x else Fraction(0)
-    return sum(((x - mean_x) * (y - mean_y) for x, y in points), Fraction(0)) / spread
+        return Fraction(heights_sum, days_sum * denominator) if days_sum else Fraction(0)
+    slant = count * sum(day * height for day, height in zip(days, heights, strict=True)) - days_sum * heights_sum
+    return Fraction(slant, spread * denominator)
 
 
 def lead(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], figures: Sequence[Figure]) -> Lead | None:
@@ -105,15 +117,19 @@ def lead(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], fi
 
     A single spike is none, and a round without a figure in between ends a streak.
     """
-    places = {figure.round: n for n, figure in enumerate(figures, 1)}
-    streak: list[tuple[str, Fraction]] = []
-    for code in [r.code for r in campaign.rounds][: _place(campaign, figures)]:
-        percent = _led(campaign, indicator, targets, figures[: places[code]]) if code in places else None
-        leads = percent is not None and percent >= Fraction(campaign.early_warning.front_runner_at)
-        streak = [*streak, (code, percent)] if leads and percent is not None else []
+    codes = [r.code for r in campaign.rounds]
+    least, streak = Fraction(campaign.early_warning.front_runner_at), list[tuple[str, Fraction]]()
+    for known in range(len(figures), 0, -1):
+        figure = figures[known - 1]
+        if streak and codes.index(figure.round) + 1 != codes.index(streak[-1][0]):
+            break
+        percent = _led(campaign, indicator, targets, figures[:known])
+        if percent < least:
+            break
+        streak.append((figure.round, percent))
     if not streak or len(streak) < campaign.early_warning.front_runner_rounds:
         return None
-    return Lead(streak[0][0], len(streak), streak[-1][1])
+    return Lead(streak[-1][0], len(streak), streak[0][1])
 
 
 def _led(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], figures: Sequence[Figure]) -> Fraction:
@@ -125,8 +141,3 @@ def _led(campaign: Campaign, indicator: Indicator, targets: Sequence[Target], fi
         return outlook(campaign, indicator, targets, figures).percent
     return attainment(indicator, in_force(targets, last.as_of), last.value) * HUNDRED
 
-
-def _place(campaign: Campaign, figures: Sequence[Figure]) -> int:
-    """How many rounds there are up to and including the last one with a figure."""
-    reported = {figure.round for figure in figures}
-    return max((n for n, r in enumerate(campaign.rounds, 1) if r.code in reported), default=0)
