@@ -8,7 +8,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from services.notification import deliveries, log, preferences, reading
 from services.notification.log import Filter
 from services.notification.rules import RULES, Channel, State
-from shared import campaigns
+from shared import campaigns, units
+from shared.clock import local_date
 from shared.database import ReadSession
 from shared.events.campaign import Campaign
 from shared.events.registration import Role
@@ -87,8 +88,17 @@ async def badge(request: Request, officer: SignedIn, service: Here) -> HTMLRespo
 @router.get("/fragments/units/{unit}")
 async def about_unit(request: Request, officer: SignedIn, service: Here, unit: str) -> HTMLResponse:
     async with service.database.read() as session:
+        found = await reading.about(session, officer, unit, service.now(), language_of(request), reading.NEWEST + 1)
+    return render(request, "unit_letters.html", letters=found[: reading.NEWEST], unit=unit, more=len(found) > reading.NEWEST)
+
+
+@router.get("/units/{unit}")
+async def all_about_unit(request: Request, officer: SignedIn, service: Here, unit: str) -> HTMLResponse:
+    async with service.database.read() as session:
         found = await reading.about(session, officer, unit, service.now(), language_of(request))
-    return render(request, "unit_letters.html", letters=found)
+        known = (await units.on_day(session, local_date(service.now()), {unit}))[unit]
+        campaign = await _campaign(session)
+    return render(request, "letters_of_unit.html", letters=found, unit=unit, known=known, more=False, campaign=campaign)
 
 
 @router.get("/preferences")

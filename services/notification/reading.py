@@ -18,6 +18,10 @@ from shared.security import EVERYWHERE, Officer, must_see
 from shared.telemetry import trace_id_of
 
 PAGE = 50
+NEWEST = 10
+"""Letters that the unit's page shows."""
+ALL = 500
+"""Letters that the list of a unit's letters shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +89,14 @@ def _unread_by_me() -> Select[Any]:
     return select(letters, nothing.c.delivered_at, nothing.c.read_at).outerjoin(nothing, letters.c.letter.is_(None))
 
 
-async def about(session: ReadSession, officer: Officer, unit: str, now: datetime, language: str) -> list[Letter]:
+async def about(session: ReadSession, officer: Officer, unit: str, now: datetime, language: str, limit: int = ALL) -> list[Letter]:
     """The last letters about a unit, for whoever may see the unit."""
     await must_see(session, officer, unit, local_date(now))
     first = func.min(deliveries.c.delivered_at).label("delivered_at")
     seen = func.min(deliveries.c.read_at).label("read_at")
     reached = select(deliveries.c.letter, first, seen).where(deliveries.c.state == State.DELIVERED).group_by(deliveries.c.letter).subquery()
     query = select(letters, reached.c.delivered_at, reached.c.read_at).join(reached, reached.c.letter == letters.c.letter)
-    rows = (await session.execute(query.where(letters.c.unit == unit).order_by(letters.c.created.desc(), letters.c.letter).limit(PAGE))).all()
+    rows = (await session.execute(query.where(letters.c.unit == unit).order_by(letters.c.created.desc(), letters.c.letter).limit(limit))).all()
     return await _read(session, rows, language)
 
 

@@ -28,6 +28,7 @@ WAYS = (
     Way("/reporting/completeness", Message("Tiến độ báo cáo"), (*COUNCIL, Role.HEAD, Role.AUDITOR)),
     Way("/reporting/discrepancies", Message("Số liệu lệch"), (*COUNCIL, Role.CLERK, Role.HEAD)),
     Way("/registration/participation", Message("Đăng ký chỉ tiêu"), (Role.CLERK, Role.HEAD)),
+    Way("/registration/amendments", Message("Điều chỉnh mục tiêu"), (Role.HEAD, Role.SECRETARY)),
     Way("/registration/participations", Message("Duyệt đăng ký"), (*COUNCIL, Role.AUDITOR)),
     Way("/registration/works", Message("Công trình"), (Role.CLERK, Role.HEAD, *COUNCIL)),
     Way("/registration/units", Message("Cây đơn vị"), tuple(Role)),
@@ -37,8 +38,10 @@ WAYS = (
     Way("/reporting/inbound", Message("Dữ liệu từ hệ thống khác"), (Role.OPERATOR, Role.SECRETARY, Role.AUDITOR)),
     Way("/notification/log", Message("Nhật ký gửi thư"), (Role.OPERATOR, Role.SECRETARY, Role.AUDITOR)),
     Way("/registration/officers", Message("Tài khoản"), (Role.OPERATOR,)),
+    Way("/registration/partners", Message("Hệ thống đối tác"), (Role.OPERATOR,)),
     Way("/registration/dead-letters", Message("Sự kiện lỗi"), (Role.OPERATOR,)),
     Way("/registration/audit", Message("Nhật ký kiểm tra"), tuple(Role)),
+    Way("/registration/password", Message("Đổi mật khẩu"), tuple(Role)),
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, time
+from math import ceil
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -30,6 +31,8 @@ from shared.web.strict_json import StrictRoute
 
 router = APIRouter(route_class=StrictRoute)
 
+PAGE = 50
+"""Units on one page of the list."""
 CLOSING_TIME = time(17)
 """An opening ends at the end of office hours of the day that the secretary names."""
 
@@ -37,7 +40,7 @@ CLOSING_TIME = time(17)
 @router.get("/completeness")
 async def show(
     request: Request, here: Here, officer: SignedIn, campaign: Campaign = "", round: str = "", cluster: str = "", standing: str = "",
-    by: str = "cluster", search: str = "",
+    by: str = "cluster", search: str = "", page: int = 1,
 ) -> HTMLResponse:  # fmt: skip
     """One round: bars by cluster or kind of unit, and the units with a filter."""
     now, language = here.now(), language_of(request)
@@ -47,13 +50,16 @@ async def show(
         visible = await security.visible_units(session, officer, local_date(now))
         names = await completeness.names(session, now)
         lines = [line for line in await completeness.lines(session, found, now, [chosen]) if visible is None or line.unit in visible]
+    wanted = _filtered(lines, names, cluster, standing, search)
+    pages = max(1, ceil(len(wanted) / PAGE))
+    page = min(max(page, 1), pages)
     titles = {c.code: c.title.in_language(language) for c in found.clusters}
     group = _by_kind(names, language) if by == "kind" else lambda line: titles.get(line.cluster, line.cluster)
     return render(
         request, "completeness.html", campaign=found, round=chosen, counts=completeness.tally(lines), names=names, titles=titles,
-        stacks=_stacks(lines, group, language), lines=_filtered(lines, names, cluster, standing, search), standings=STANDINGS,
+        stacks=_stacks(lines, group, language), lines=wanted[(page - 1) * PAGE : page * PAGE], standings=STANDINGS,
         cluster=cluster, standing=standing, by=by, search=search, may_open=officer.holds(Role.SECRETARY),
-        clusters=sorted({line.cluster for line in lines}),
+        clusters=sorted({line.cluster for line in lines}), count=len(wanted), page=page, pages=pages,
     )  # fmt: skip
 
 

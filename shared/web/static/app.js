@@ -28,6 +28,13 @@
   document.addEventListener("htmx:sendError", silence);
   document.addEventListener("htmx:responseError", silence);
 
+  // Where the navigation scrolls sideways, the page that one is on is in sight.
+  document.addEventListener("DOMContentLoaded", () => {
+    const ways = document.querySelector(".top nav ul");
+    const here = ways?.querySelector("[aria-current]");
+    if (here) { ways.scrollLeft = here.offsetLeft - ways.offsetLeft - 24; }
+  });
+
   // A form sent twice by an impatient click is sent once; the button wakes up again if the page is restored.
   document.addEventListener("submit", (event) => {
     const form = event.target;
