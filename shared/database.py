@@ -135,7 +135,7 @@ def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={sqlite.BUSY_MS}"):
             cursor.execute(f"PRAGMA {pragma}")
         if readers:
             cursor.execute("PRAGMA query_only=ON")

@@ -1,8 +1,8 @@
 """SQLite for the event loop: statements run at once in the loop's own thread, only what may wait for disk or lock hops to another.
 
-aiosqlite sends every statement to a thread and back, some 100 us each, where SQLite itself needs 5 to 50 us. Here only BEGIN IMMEDIATE
-(may wait for another process) and COMMIT (waits for the disk) leave the loop. The object stands where SQLAlchemy's aiosqlite dialect
-expects a driver connection (its `async_creator_fn`).
+aiosqlite sends every statement to a thread and back, some 100 us each, where SQLite itself needs 5 to 50 us. Here only COMMIT (waits for
+the disk) leaves the loop, and BEGIN IMMEDIATE when another process holds the lock: under load each hop costs a whole turn of the loop,
+while the one writer is held. The object stands where SQLAlchemy's aiosqlite dialect expects a driver connection (its `async_creator_fn`).
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self
 
 WAITING = "BEGIN IMMEDIATE"
+BUSY_MS = 30_000
+"""How long a statement waits for another process's lock."""
 
 
 class Cursor:
@@ -25,10 +27,23 @@ class Cursor:
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> "Cursor":
         """Run one statement."""
         if statement == WAITING:
-            await asyncio.to_thread(self._cursor.execute, statement)
+            await self._take_lock()
         else:
             self._cursor.execute(statement, parameters)
         return self
+
+    async def _take_lock(self) -> None:
+        """Begin to write: at once where the lock is free, as it nearly always is; else another thread waits for it."""
+        self._cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            self._cursor.execute(WAITING)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+        finally:
+            self._cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        await asyncio.to_thread(self._cursor.execute, WAITING)
 
     async def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> "Cursor":
         """Run one statement for each row."""
