@@ -77,7 +77,8 @@ class Player:
             await self.hands.do(act)
         except Declined as refusal:
             self.declined.append(str(refusal))
-            log.warning("the story was refused: %s", refusal)
+            level = logging.WARNING if self.opening else logging.DEBUG  # people who have taken part have made it another story
+            log.log(level, "the story was refused: %s", refusal)
 
     async def play_on(self, end: datetime) -> None:
         """Until cancelled: while not paused, advance by `speed` minutes each second of the wall, up to `end`."""
