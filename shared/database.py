@@ -135,10 +135,9 @@ def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def _configure(connection: Any, _: Any) -> None:
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={sqlite.BUSY_MS}"):
+        for pragma in (f"busy_timeout={sqlite.BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
-        if readers:
-            cursor.execute("PRAGMA query_only=ON")
+        cursor.execute("PRAGMA query_only=ON" if readers else "PRAGMA busy_timeout=0")  # a writer waits asynchronously
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")

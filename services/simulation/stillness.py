@@ -9,8 +9,8 @@ from shared import deadletters, outbox
 from shared.inbox import inbox
 from shared.service import Service
 
-PAUSE_SECONDS = 0.003
-CALM_ROUNDS = 3
+PAUSE_SECONDS = 0.0015
+CALM_ROUNDS = 2
 LIMIT_SECONDS = 120.0
 
 DuePending = Callable[[], Awaitable[int]]
