@@ -30,6 +30,7 @@ def say(text: str) -> None:
 
 async def measure(data: Path) -> dict[str, Any]:
     """Everything that is printed."""
+    busy = os.getloadavg()[0]
     say("starting on an empty folder …")
     empty = await town.start(data)
     await empty.stop()
@@ -50,7 +51,8 @@ async def measure(data: Path) -> dict[str, Any]:
         memory["after_load"] = running.memory()
     finally:
         commits = await running.stop()
-    return {"start_seconds": start, "memory_mib": memory, "load": of_load(sent, events, commits) | {"cpu_seconds": cpu}}
+    machine = {"processors": os.cpu_count(), "busy_before": busy}
+    return {"machine": machine, "start_seconds": start, "memory_mib": memory, "load": of_load(sent, events, commits) | {"cpu_seconds": cpu}}
 
 
 def of_load(sent: list[Sent], events: dict[tuple[str, int], str], commits: dict[str, int]) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
 def table(found: dict[str, Any]) -> str:
     start, memory, load = found["start_seconds"], found["memory_mib"], found["load"]
     lines = [
+        f"machine: {found['machine']['processors']} processors, {found['machine']['busy_before']:.1f} of them busy with other work before",
         "start until all four services are ready",
         f"  on an empty folder          {start['empty_folder']:8.2f} s",
         f"  (loading the campaign)      {start['load_campaign']:8.2f} s",

@@ -32,6 +32,8 @@ CALM = 3
 SIDE_BY_SIDE = 8
 PATIENCE = 180
 CONNECTIONS = 100
+KEPT_SECONDS = 2
+"""Less than the server keeps an idle connection, so that none is used just as it closes."""
 
 
 class Sent(NamedTuple):
@@ -48,7 +50,7 @@ class OverHttp(Desk):
 
     def __init__(self, address: str, key, open_session) -> None:
         super().__init__(local.Town({}), key, open_session)
-        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=KEPT_SECONDS)
         self._client = httpx.AsyncClient(base_url=address, timeout=60, limits=limits)
 
     async def post(self, login: str, path: str, body: bytes) -> httpx.Response:

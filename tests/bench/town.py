@@ -11,7 +11,7 @@ from time import perf_counter
 import httpx
 import psutil
 
-from shared.bundled import free_port
+from shared.bundled import _die_with_parent, free_port
 from shared.settings import SERVICES
 from tests.bench.embedded import COMMITS
 
@@ -73,5 +73,6 @@ async def load(data: Path) -> float:
 
 async def _spawn(what: str, data: Path, port: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.embedded", what, str(data), str(port), stdout=asyncio.subprocess.PIPE
-    )
+        sys.executable, "-m", "tests.bench.embedded", what, str(data), str(port),
+        stdout=asyncio.subprocess.PIPE, preexec_fn=_die_with_parent,
+    )  # fmt: skip
