@@ -32,11 +32,12 @@ Lag = Callable[[], Awaitable[Mapping[str, int]]]
 
 
 class Precondition(NamedTuple):
-    """One thing to look at before a freeze: what, whether it holds, and whether the freeze is refused without it."""
+    """One thing to look at before a freeze: what, whether it holds, whether the freeze is refused without it, and what is left to do."""
 
     text: Message
     met: bool
     binding: bool = True
+    left: int = 0
 
 
 async def preconditions(session: ReadSession, campaign: Campaign, waiting: int) -> list[Precondition]:
@@ -46,11 +47,11 @@ async def preconditions(session: ReadSession, campaign: Campaign, waiting: int) 
     missing, held, disputed = await _missing_levels(session, campaign), len(await holds.active(session, campaign.code)), await _disputed(session, campaign)
     return [
         Precondition(Message("Phong trào đã kết thúc và chưa xếp hạng"), phase in {Phase.CLOSED, Phase.REVIEWING}),
-        Precondition(Message("Mọi kỳ báo cáo đã đóng (còn {count} kỳ)", count=incomplete), not incomplete),
-        Precondition(Message("Mọi sự kiện đã được xử lý (còn {count})", count=waiting), not waiting),
-        Precondition(Message("Hội đồng đã chấm đủ tiêu chí định tính (còn {count})", count=missing), not missing, binding=False),
-        Precondition(Message("Không còn số liệu đang đối chiếu (còn {count})", count=disputed), not disputed, binding=False),
-        Precondition(Message("Không còn đơn vị tạm dừng xét (còn {count})", count=held), not held, binding=False),
+        Precondition(Message("Mọi kỳ báo cáo đã đóng"), not incomplete, left=incomplete),
+        Precondition(Message("Mọi sự kiện đã được xử lý"), not waiting, left=waiting),
+        Precondition(Message("Hội đồng đã chấm đủ tiêu chí định tính"), not missing, binding=False, left=missing),
+        Precondition(Message("Không còn số liệu đang đối chiếu"), not disputed, binding=False, left=disputed),
+        Precondition(Message("Không còn đơn vị tạm dừng xét"), not held, binding=False, left=held),
     ]
 
 

@@ -16,7 +16,7 @@ from shared.clock import local_date
 from shared.database import ReadSession
 from shared.security import officers
 
-PAGE = 100
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from shared.web.strict_json import StrictRoute
 
 router = APIRouter(route_class=StrictRoute)
 
-SHOWN = 100
+SHOWN = 50
 
 
 @router.get("/officers")
