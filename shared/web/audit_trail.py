@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy import Select, select
 
-from shared import units
+from shared import campaigns, units
 from shared.audit import audit, verify
 from shared.clock import local_date
 from shared.database import ReadSession
@@ -55,9 +55,10 @@ async def trail(
         rows = list(await session.execute(_entries(officer, action, clean_text(who.strip(), "who"), before)))
         actions = await _actions(session, officer)
         names = await units.on_day(session, local_date(service.now()), {row.unit for row in rows})
+        newest = next(iter(await campaigns.listed(session)), None)
     return render(
         request, "common/audit.html", rows=_told(rows[:PAGE]), names=names, more=rows[PAGE - 1].number if len(rows) > PAGE else None,
-        actions=actions, words=ACTIONS, action=action, who=who, services=SERVICES, everybody=officer.holds(*READERS),
+        actions=actions, words=ACTIONS, action=action, who=who, services=SERVICES, everybody=officer.holds(*READERS), campaign=newest,
     )
 
 
