@@ -41,6 +41,7 @@ async def on_campaign_published(event: CampaignPublished, session: WriteSession,
     text = event.definition.model_dump_json()
     digest = hashlib.sha256(text.encode()).hexdigest()
     row = {"campaign": event.campaign, "revision": event.revision, "digest": digest, "definition": text}
+    session.info.pop("campaign_digests", None)
     return bool(await upsert(session, campaigns, [row], newer="revision"))
 
 
@@ -52,7 +53,10 @@ async def on_campaign_advanced(event: CampaignAdvanced, session: WriteSession, _
 
 async def known(session: ReadSession, campaign: str) -> Campaign | None:
     """The definition in force, or None when this service has not heard of the campaign."""
-    digest = await session.scalar(_DIGEST, {"campaign": campaign})
+    digests: dict[str, str | None] = session.info.setdefault("campaign_digests", {})
+    if not digests.get(campaign):  # asked once per transaction: hardly any event needs it only once
+        digests[campaign] = await session.scalar(_DIGEST, {"campaign": campaign})
+    digest = digests[campaign]
     return None if digest is None else await _definition(session, digest)
 
 

@@ -4,7 +4,21 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from sqlalchemy import JSON, Boolean, Column, Date, Integer, String, Table, delete, insert, or_, select
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    ColumnElement,
+    Date,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+)
 
 from shared.database import ReadSession, WriteSession, fabric, upsert
 from shared.delivery import Meta
@@ -84,22 +98,37 @@ async def on_unit_changed(event: UnitChanged, session: WriteSession, _: Meta | N
         )
 
 
-def _in_force(table: Table, on: date) -> list[object]:
-    return [table.c.valid_from <= on, or_(table.c.valid_to.is_(None), table.c.valid_to >= on)]
+def _in_force(table: Table) -> tuple[ColumnElement[bool], ...]:
+    day = bindparam("day", type_=Date)
+    return table.c.valid_from <= day, or_(table.c.valid_to.is_(None), table.c.valid_to >= day)
+
+
+# Built once: rights and references ask these at every request and event, and building a statement costs as much as running it.
+_RESOLVE = select(identifiers.c.unit).where(
+    identifiers.c.scheme == bindparam("scheme"), identifiers.c.value == bindparam("value"), *_in_force(identifiers)
+)
+_IDENTIFIERS = select(identifiers.c.scheme, identifiers.c.value).where(
+    identifiers.c.unit == bindparam("unit"), *_in_force(identifiers)
+)
+_ON_DAY = (
+    select(versions, units.c.position, units.c.sample)
+    .join(units, units.c.unit == versions.c.unit)
+    .where(*_in_force(versions))
+    .order_by(units.c.position, versions.c.name)
+)
+_AMONG = _ON_DAY.where(versions.c.unit.in_(bindparam("among", expanding=True)))
+_CHILDREN = select(versions.c.unit).where(versions.c.parent.in_(bindparam("parents", expanding=True)), *_in_force(versions))
 
 
 async def resolve(session: ReadSession, scheme: str, value: str, on: date) -> str | None:
     """The unit that `scheme:value` named on a day, or None. Codes were reused, so the day matters."""
-    table = identifiers
-    query = select(table.c.unit).where(table.c.scheme == scheme, table.c.value == value, *_in_force(table, on))  # type: ignore[arg-type]
-    found = (await session.scalars(query)).all()
+    found = (await session.scalars(_RESOLVE, {"scheme": scheme, "value": value, "day": on})).all()
     return str(found[0]) if len(found) == 1 else None
 
 
 async def identifiers_of(session: ReadSession, unit: str, on: date) -> list[tuple[str, str]]:
     """(scheme, value) pairs of a unit on a day, sorted; the first is the one shown to the outside."""
-    query = select(identifiers.c.scheme, identifiers.c.value).where(identifiers.c.unit == unit, *_in_force(identifiers, on))  # type: ignore[arg-type]
-    return sorted((row.scheme, row.value) for row in await session.execute(query))
+    return sorted((row.scheme, row.value) for row in await session.execute(_IDENTIFIERS, {"unit": unit, "day": on}))
 
 
 class KnownUnit:
@@ -118,15 +147,11 @@ class KnownUnit:
 
 async def on_day(session: ReadSession, on: date, among: Iterable[str] | None = None) -> dict[str, KnownUnit]:
     """Units by id as they were on a day, in official order; only those in `among`, if given."""
-    query = (
-        select(versions, units.c.position, units.c.sample)
-        .join(units, units.c.unit == versions.c.unit)
-        .where(*_in_force(versions, on))  # type: ignore[arg-type]
-        .order_by(units.c.position, versions.c.name)
-    )
-    if among is not None:
-        query = query.where(versions.c.unit.in_(list(among)))
-    return {row.unit: KnownUnit(row) for row in await session.execute(query)}
+    if among is None:
+        rows = await session.execute(_ON_DAY, {"day": on})
+    else:
+        rows = await session.execute(_AMONG, {"day": on, "among": list(among)})
+    return {row.unit: KnownUnit(row) for row in rows}
 
 
 async def known(session: ReadSession, unit: str, on: date) -> KnownUnit | None:
@@ -149,7 +174,7 @@ async def descendants(session: ReadSession, unit: str, on: date) -> set[str]:
     found: set[str] = set()
     level: Sequence[str] = [unit]
     while level:
-        query = select(versions.c.unit).where(versions.c.parent.in_(level), *_in_force(versions, on))  # type: ignore[arg-type]
-        level = [u for u in (await session.scalars(query)).all() if u not in found]
+        children = (await session.scalars(_CHILDREN, {"parents": list(level), "day": on})).all()
+        level = [unit for unit in children if unit not in found]
         found.update(level)
     return found

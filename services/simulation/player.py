@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from nats.js import JetStreamContext
@@ -14,12 +15,14 @@ from services.simulation.stillness import Stillness
 from services.simulation.story import Act, local
 from shared import clock
 from shared.clock import LOCAL
-from shared.events.campaign import Campaign
+from shared.events.campaign import Campaign, Round
 
 log = logging.getLogger(__name__)
 
 SIDE_BY_SIDE = 12
 IDLE_SECONDS = 0.2
+AFTERMATH = timedelta(days=3)
+"""How long after a deadline the overdue are told, and then their superiors."""
 SPEEDS = (1, 10, 60, 1440)
 """Simulated minutes per second of the wall, for playing on with people watching."""
 
@@ -53,12 +56,16 @@ class Player:
         """Tick to `instant`, rest, then do the acts that lie after `since` up to it, group by group, resting in between."""
         await clock.publish(self.jetstream, instant, simulated=True)
         await self.stillness.wait()
-        due = [act for act in self.acts if (since is None or act.at > since) and act.at <= instant]
-        for _, group in groupby(due, key=lambda act: act.order):
+        for _, group in groupby(self._due(since, instant), key=lambda act: act.order):
             await self._together(list(group))
             await self.stillness.wait()
         self.now = instant
         self.moved(instant)
+
+    def _due(self, since: datetime | None, instant: datetime) -> Sequence[Act]:
+        """The acts after `since` (None: from the beginning) up to and including `instant`; acts are in the order of time."""
+        first = 0 if since is None else bisect_right(self.acts, since, key=lambda act: act.at)
+        return self.acts[first : bisect_right(self.acts, instant, key=lambda act: act.at)]
 
     async def _together(self, acts: Sequence[Act]) -> None:
         """Acts of one instant run side by side, but each unit's own one after the other."""
@@ -98,14 +105,16 @@ class Player:
 
 
 def instants(campaign: Campaign, acts: Sequence[Act], since: datetime | None, until: datetime) -> list[datetime]:
-    """Every instant at which something may happen: acts, each morning, each opening and deadline, and a minute after those,
-    since a reminder waits a minute before it leaves.
+    """Every instant at which something may happen: acts, openings and deadlines, each morning from a round's opening to some
+    days after its deadline, and a minute after those, since a reminder waits a minute before it leaves. Between rounds days are
+    skipped: a tick does all that fell due since the one before.
     """
-    first = campaign.starts - timedelta(days=1)
-    days = (until.astimezone(LOCAL).date() - first).days
-    mornings = [local(date.fromordinal(first.toordinal() + n), 7) for n in range(days + 1)]
     turns = [moment.astimezone(UTC) for r in campaign.rounds for moment in (r.opens_at, r.deadline)]
-    marks = {*mornings, *turns, campaign.ends_at.astimezone(UTC)}
-    after = {mark + timedelta(minutes=1) for mark in (*mornings, *turns)}
-    found = marks | after | {act.at for act in acts} | {until}
+    marks = {*turns, *(morning for r in campaign.rounds for morning in _mornings(r)), campaign.ends_at.astimezone(UTC)}
+    found = marks | {mark + timedelta(minutes=1) for mark in marks} | {act.at for act in acts} | {until}
     return sorted(i for i in found if i <= until and (since is None or i > since))
+
+
+def _mornings(round_: Round) -> list[datetime]:
+    first, last = round_.opens_at.astimezone(LOCAL).date(), round_.deadline.astimezone(LOCAL).date() + AFTERMATH
+    return [local(first + timedelta(days=n), 7) for n in range((last - first).days + 1)]

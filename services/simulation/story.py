@@ -121,10 +121,10 @@ def _registering(loaded: Loaded, cast: Cast, seed: int) -> Iterator[Act]:
         decided = day + timedelta(days=1)
         if player.row.key in cast.returned:
             reason = "Đề nghị nêu rõ căn cứ của số gốc và gửi lại."
-            yield Act(local(decided, 10), 0, player.row.key, "return_registration", {"reason": reason})
+            yield Act(local(decided, 9), 0, player.row.key, "return_registration", {"reason": reason})
             yield Act(local(decided + timedelta(days=1), 9), 0, player.row.key, "register", register)
             decided += timedelta(days=2)
-        yield Act(local(decided, 11), 0, player.row.key, "approve")
+        yield Act(local(decided, 9), 0, player.row.key, "approve")
 
 
 def _working(loaded: Loaded, cast: Cast, seed: int) -> Iterator[Act]:
@@ -137,17 +137,17 @@ def _working(loaded: Loaded, cast: Cast, seed: int) -> Iterator[Act]:
         for number in range(4 if version.kind is UnitKind.PROVINCE else 1):
             random = Random(f"{seed}/work/{row.key}/{number}")
             day = starts + timedelta(days=random.randint(20, 45))
-            yield Act(local(day, 8), 2, row.key, "declare_work", {"number": number} | _work(random, version.name))
+            yield Act(local(day, 9), 2, row.key, "declare_work", {"number": number} | _work(random, version.name))
             if version.kind is UnitKind.COMMUNE:
                 confirmer = owners[row.key].parent
-                yield Act(local(day + timedelta(days=2), 8), 2, row.key, "confirm_work", {"number": number, "by": confirmer})
+                yield Act(local(day + timedelta(days=2), 9), 2, row.key, "confirm_work", {"number": number, "by": confirmer})
             steps = [("start_work", day + timedelta(days=5))]
             completed = loaded.campaign.starts + timedelta(days=random.randint(90, 150))
             if random.random() < 0.9:
                 steps.append(("complete_work", completed))
                 if random.random() < 0.7 and completed + timedelta(days=3) < loaded.campaign.ends_at.date():
                     steps.append(("unveil_work", completed + timedelta(days=2)))
-            yield from (Act(local(when, 8), 2, row.key, kind, {"number": number}) for kind, when in steps)
+            yield from (Act(local(when, 9), 2, row.key, kind, {"number": number}) for kind, when in steps)
 
 
 WORKS = (
@@ -205,7 +205,7 @@ def _submitting(
         wrong = [v | {"value": v["value"] * 10} if v["indicator"] == "thu-ngan-sach" else v for v in values]
         day = round_.opens_at.astimezone(LOCAL).date()
         yield Act(local(day + timedelta(days=1), 9), 3, key, "report", base | {"values": wrong})
-        yield Act(local(day + timedelta(days=3), 10), 3, key, "return_report", base | {"reason": RETURN_REASON, "by": player.parent})
+        yield Act(local(day + timedelta(days=3), 9), 3, key, "return_report", base | {"reason": RETURN_REASON, "by": player.parent})
         yield Act(local(day + timedelta(days=5), 9), 3, key, "report", base | {"values": values})
     elif number == 2 and key in cast.finalising:
         day = round_.opens_at.astimezone(LOCAL).date()
@@ -238,9 +238,9 @@ def _incidents(cast: Cast) -> Iterator[Act]:
     yield Act(local(date(2023, 8, 7), 9), 1, cast.amended, "amend", raised)
     yield Act(local(date(2023, 8, 9), 9), 1, cast.amended, "approve_amendment", {"indicator": "thu-ngan-sach"})
     reason = "Đang có đơn tố cáo, chờ kết luận (mẫu)"
-    yield Act(local(date(2023, 9, 5), 10), 1, cast.held, "hold", {"reason": reason})
-    yield Act(local(date(2023, 10, 5), 10), 1, cast.held, "lift", {"conclusion": "Nội dung tố cáo không đúng (mẫu)"})
-    yield Act(local(date(2023, 10, 10), 10), 1, cast.held_to_the_end, "hold", {"reason": "Đang thanh tra thuế (mẫu)"})
+    yield Act(local(date(2023, 9, 5), 9), 1, cast.held, "hold", {"reason": reason})
+    yield Act(local(date(2023, 10, 5), 9), 1, cast.held, "lift", {"conclusion": "Nội dung tố cáo không đúng (mẫu)"})
+    yield Act(local(date(2023, 10, 10), 9), 1, cast.held_to_the_end, "hold", {"reason": "Đang thanh tra thuế (mẫu)"})
 
 
 def _observing(loaded: Loaded, cast: Cast, seed: int) -> Iterator[Act]:
@@ -257,13 +257,13 @@ def _observing(loaded: Loaded, cast: Cast, seed: int) -> Iterator[Act]:
             day = round_.opens_at.astimezone(LOCAL).date() + timedelta(days=2)
             twist = {(1, cast.amended): "twice", (1, cast.disputed): "malformed_first"}.get((number, player.row.key), "")
             data = {"client": partner.client, "value": value, "twist": twist, "round": round_.code}
-            yield Act(local(day, 8), 4, player.row.key, "observe", data)
+            yield Act(local(day, 9), 4, player.row.key, "observe", data)
 
 
 def _reviewing(loaded: Loaded, cast: Cast, seed: int) -> Iterator[Act]:
     """After the close the council opens the review, enters what only people can judge, and freezes the ranking."""
     end = loaded.campaign.ends_at.astimezone(LOCAL).date()
-    yield Act(local(end + timedelta(days=1), 8), 0, "", "open_review")
+    yield Act(local(end + timedelta(days=1), 9), 0, "", "open_review")
     for player in cast.players:
         random = Random(f"{seed}/council/{player.row.key}")
         sheet = loaded.campaign.sheet_of(player.cluster)

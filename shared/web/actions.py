@@ -24,6 +24,7 @@ ACTIONS = {
     "report.corrected": Message("Đính chính báo cáo"),
     "report.returned": Message("Trả lại báo cáo"),
     "report.submitted": Message("Gửi báo cáo"),
+    "request.refused": Message("Yêu cầu bị từ chối"),
     "round.opened-for-unit": Message("Mở kỳ báo cáo cho đơn vị"),
     "rubric.entered": Message("Chấm mức theo tiêu chí"),
     "session.ended": Message("Đăng xuất"),

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
+from shared import audit
 from shared.messages import Fault, Message, Overloaded, Refused
 from shared.security import current_officer
 from shared.web.pages import language_of
@@ -17,6 +18,11 @@ from shared.web.problems import fault_of
 log = logging.getLogger(__name__)
 
 SIGN_IN = "/registration/sign-in"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+UNKEPT = frozenset({401, 429, 503})
+"""Answers that leave no row: their author is not known, or the service has enough to do."""
+FAULTS_KEPT = 20
+
 def wants_json(request: Request) -> bool:
     """Programs get JSON: everything below `/<service>/api`, and whoever asks for JSON."""
     return "/api/" in request.url.path or "application/json" in request.headers.get("accept", "")
@@ -34,13 +40,30 @@ async def on_refused(request: Request, error: Exception) -> Response:
     if error.status == 401 and not wants_json(request) and not is_fragment(request):
         target = request.url.path if request.method == "GET" else "/"
         return RedirectResponse(f"{SIGN_IN}?next={quote(target)}", 303)
+    await note(request, error.status, error.faults)
     return answer(request, error.status, error.faults, headers)
+
+
+async def note(request: Request, status: int, faults: tuple[Fault, ...]) -> None:
+    """Keep a refused change in the audit trail, where whoever helps its author can see it. Nobody unknown fills the trail."""
+    if request.method in SAFE or status in UNKEPT:
+        return
+    try:
+        officer = getattr(request.state, "officer", None) or await current_officer(request)
+        service = request.app.state.service
+        told = [{"field": fault.field, "problem": fault.render("vi")} for fault in faults[:FAULTS_KEPT]]
+        async with service.database.write() as session:
+            await audit.record(session, officer, "request.refused", request.url.path[:160], service.now(), status=status, faults=told)
+    except Exception as error:  # the answer matters more than its trace: a lost database must not hide why a form was refused
+        log.warning("refusal of %s %s not kept: %s", request.method, request.url.path, error)
 
 
 async def on_invalid(request: Request, error: Exception) -> Response:
     """A request that does not fit its declared form."""
     assert isinstance(error, RequestValidationError)
-    return answer(request, 422, tuple(fault_of(found) for found in error.errors()))
+    faults = tuple(fault_of(found) for found in error.errors())
+    await note(request, 422, faults)
+    return answer(request, 422, faults)
 
 
 async def on_http(request: Request, error: Exception) -> Response:

@@ -26,6 +26,7 @@ from shared.events.reporting import Channel, ValueKind
 from shared.messages import Fault, Message, Refused
 from shared.security import Officer, SignedIn
 from shared.service import Here
+from shared.web import errors
 from shared.web.pages import language_of, render
 from shared.web.strict_json import StrictRoute
 
@@ -70,6 +71,7 @@ async def submit(request: Request, here: Here, officer: SignedIn, round: str, ca
             async with here.database.write() as session:
                 receipt = await reports.submit(session, form, officer, now)
     except Refused as refusal:
+        await errors.note(request, refusal.status, refusal.faults)
         async with here.database.read() as session:
             page = await _page(request, here, session, sheet, typed, refusal.faults, asks=isinstance(refusal, NoteNeeded))
         page.status_code = refusal.status
