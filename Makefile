@@ -24,7 +24,7 @@ demo: $(RUNTIME) ## Play the movement of 2023 (ARGS='--once --json' plays to the
 test: $(RUNTIME) $(TESTING) ## Lint, types and all tests, on SQLite and PostgreSQL, with a real broker
 	@$(MAKE) lint
 	@echo "== tests"
-	@$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -rs $(ARGS)
+	@$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -rfEs $(ARGS)
 
 lint: $(RUNTIME) $(TESTING) ## Style and types
 	@echo "== ruff"

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
+from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -23,6 +24,7 @@ class Sink:
         self.folder, self.host, self.port, self.kept = folder, host, port, kept
         self.received = 0
         self._server: asyncio.Server | None = None
+        self._conversations: WeakSet[SMTP] = WeakSet()
 
     @property
     def url(self) -> str:
@@ -33,15 +35,23 @@ class Sink:
         """Listen."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._names = sorted(path.name for path in self.folder.glob("*.eml"))
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: SMTP(self, loop=loop, hostname="thidua", ident="thidua"), self.host, self.port)
+        self._server = await asyncio.get_running_loop().create_server(self._converse, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
+    def _converse(self) -> SMTP:
+        conversation = SMTP(self, loop=asyncio.get_running_loop(), hostname="thidua", ident="thidua")
+        self._conversations.add(conversation)
+        return conversation
+
     async def stop(self) -> None:
-        """Listen no longer."""
+        """Listen no longer, and hang up on whoever has not said goodbye."""
         if self._server:
             self._server.close()
             self._server = None
+        for conversation in self._conversations:
+            if conversation.transport is not None:
+                conversation.transport.close()
+        await asyncio.sleep(0)  # a transport closes its socket on the loop's next turn
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802 - aiosmtpd's interface
         """Store one message; the oldest beyond the limit goes."""

@@ -125,7 +125,7 @@ GOOD = json.dumps(observed())
 BAD_MESSAGES = {
     "no json": (binary(b"{"), [""]),
     "nothing": (binary(b""), [""]),
-    "NaN": (binary(GOOD.replace('"30"', "NaN").encode()), [""]),
+    "NaN": (binary(GOOD.replace('"30"', "NaN").encode()), ["value"]),
     "1e400": (binary(GOOD.replace('"30"', "1e400").encode()), ["value"]),
     "a name twice": (binary(b'{"value": 1, "value": 2}'), ["value"]),
     "too deep": (binary(b"[" * 5000 + b"]" * 5000), [""]),
