@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvloop
 from nats.errors import NoServersError
+from nats.js.errors import NoStreamResponseError
 from sqlalchemy.exc import DBAPIError
 
 from services import commands
@@ -15,6 +16,12 @@ from shared import settings as configuration
 from shared.bundled import BrokerMissing
 from shared.messages import Refused
 from shared.settings import SERVICES, Settings, SettingsRefused
+
+
+EXCUSES: dict[type[Exception], str] = {
+    NoServersError: "broker: nothing answers; start it, or correct THIDUA_NATS_URL.",
+    NoStreamResponseError: "broker: no stream takes this event; is the partner registered, and has `thidua provision` been run?",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -78,8 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DBAPIError as error:
         print(f"database: {error.orig}; is it reachable, and has `thidua migrate` been run?", file=sys.stderr)
         return 1
-    except NoServersError:
-        print(f"broker: nothing answers at {settings.nats_url}; start it or correct THIDUA_NATS_URL.", file=sys.stderr)
+    except (NoServersError, NoStreamResponseError) as error:
+        print(EXCUSES[type(error)], file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -149,7 +149,7 @@ class Local:
         """Listen on `port`; returns the address once it answers."""
         config = uvicorn.Config(
             self.town, host=self.settings.host, port=port, lifespan="off", log_level="warning", access_log=False,
-            timeout_graceful_shutdown=STOP_SECONDS, server_header=False, proxy_headers=False,
+            timeout_graceful_shutdown=STOP_SECONDS, server_header=False,
         )
         server = QuietServer(config)
         task = asyncio.create_task(server.serve(), name="http")
