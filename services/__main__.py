@@ -17,7 +17,6 @@ from shared.bundled import BrokerMissing
 from shared.messages import Refused
 from shared.settings import SERVICES, Settings, SettingsRefused
 
-
 EXCUSES: dict[type[Exception], str] = {
     NoServersError: "broker: nothing answers; start it, or correct THIDUA_NATS_URL.",
     NoStreamResponseError: "broker: no stream takes this event; is the partner registered, and has `thidua provision` been run?",
