@@ -129,8 +129,7 @@ class Local:
             self._set(nats_url=bundled.url)
         if self.mail_sink and not self.settings.smtp_url:
             sink = importlib.import_module("services.notification.sink")
-            mail = await self._stack.enter_async_context(sink.serving(self.settings.data / MAIL_FOLDER))
-            self._set(smtp_url=mail.url)
+            self._set(smtp_url=await self._stack.enter_async_context(sink.serving(self.settings.data / MAIL_FOLDER)))
         await migrate_all(self.settings)
         await provision(self.settings)
 

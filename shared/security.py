@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 import jwt
@@ -45,6 +46,7 @@ DAY = timedelta(hours=10)
 SECURE_COOKIE = "__Host-thidua"
 PLAIN_COOKIE = "thidua"
 ALGORITHM = "EdDSA"
+TOKENS_KEPT = 4096
 EVERYWHERE = frozenset({Role.SECRETARY, Role.MEMBER, Role.CHAIR, Role.AUDITOR, Role.OPERATOR})
 """Roles that see every unit."""
 
@@ -151,10 +153,11 @@ def signed_in(officer: str, revision: int, *, name: str, post: str, unit: str, r
 async def verify(session: ReadSession, token: str) -> Officer:
     """The officer a token speaks for. Raises `SignInNeeded` when it is forged, expired, ended, or the officer's rights changed."""
     try:
-        kid = jwt.get_unverified_header(token).get("kid", "")
-        said = jwt.decode(token, options={"verify_signature": False})
-        known = await _known(session, kid, said.get("sub", ""), said.get("sid", ""))
-        claims = jwt.decode(token, known.pem or "", algorithms=[ALGORITHM], options={"require": ["exp", "sub", "sid"]})
+        kid, officer, opened = _unverified(token)
+        known = await _known(session, kid, officer, opened)
+        claims = _claims(token, known.pem or "")
+        if claims["exp"] <= wall_now().timestamp():
+            raise jwt.ExpiredSignatureError
     except (jwt.PyJWTError, ValueError) as error:
         raise SignInNeeded.because("Phiên làm việc không còn hiệu lực. Đồng chí hãy đăng nhập lại.") from error
     if known.ended or known.active is False or (known.revision or 0) > claims["rev"]:
@@ -163,6 +166,20 @@ async def verify(session: ReadSession, token: str) -> Officer:
     return Officer(
         claims["sub"], claims["name"], claims["post"], claims["unit"], roles, claims["rev"], claims["sid"], claims["csrf"]
     )
+
+
+@lru_cache(maxsize=TOKENS_KEPT)
+def _unverified(token: str) -> tuple[str, str, str]:
+    """What a token says of itself: key, officer, session. Enough to look up by, not to believe."""
+    said = jwt.decode(token, options={"verify_signature": False})
+    return str(jwt.get_unverified_header(token).get("kid", "")), str(said.get("sub", "")), str(said.get("sid", ""))
+
+
+@lru_cache(maxsize=TOKENS_KEPT)
+def _claims(token: str, pem: str) -> dict[str, Any]:
+    """A token's claims, its signature checked once; expiry and revocation are checked at every request."""
+    claims: dict[str, Any] = jwt.decode(token, pem, algorithms=[ALGORITHM], options={"require": ["exp", "sub", "sid"]})
+    return claims
 
 
 async def _known(session: ReadSession, key: str, officer: str, signed_in: str) -> Any:

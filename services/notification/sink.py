@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from weakref import WeakSet
@@ -13,6 +14,7 @@ from shared.identity import new_id
 
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # it tells every line of every conversation at INFO
 
+START_SECONDS = 20.0
 KEPT = 500
 """How many of the last mails stay."""
 
@@ -66,11 +68,25 @@ class Sink:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Sink]:
-    """A sink that listens inside the block."""
-    sink = Sink(folder, host, port)
-    await sink.start()
+async def serving(folder: Path) -> AsyncIterator[str]:
+    """A sink in a process of its own, which takes its share of the work to another core; gives its address for `THIDUA_SMTP_URL`."""
+    command = (sys.executable, "-m", "services.notification.sink", str(folder))
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True)
+    assert process.stdin is not None and process.stdout is not None  # noqa: PT018 - both were asked for
     try:
-        yield sink
+        yield (await asyncio.wait_for(process.stdout.readline(), START_SECONDS)).decode().strip()
     finally:
-        await sink.stop()
+        process.stdin.close()  # its end is the sign to stop, also when we are killed
+        await process.wait()
+
+
+async def _run(folder: Path) -> None:
+    sink = Sink(folder)
+    await sink.start()
+    print(sink.url, flush=True)  # noqa: T201 - how the starter learns the address
+    await asyncio.to_thread(sys.stdin.read)
+    await sink.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(Path(sys.argv[1])))
