@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from fastapi import Depends, Request
-from sqlalchemy import JSON, Boolean, Column, Integer, String, Table, Text, select
+from sqlalchemy import JSON, Boolean, Column, Integer, String, Table, Text, bindparam, select
 
 from shared import units
 from shared.database import Instant, ReadSession, WriteSession, fabric, insert_new, upsert
@@ -182,16 +182,26 @@ def _claims(token: str, pem: str) -> dict[str, Any]:
     return claims
 
 
+_OWN = officers.c.officer == bindparam("officer")
+_KNOWN = select(
+    select(keys.c.public_pem)
+    .where(keys.c.key == bindparam("key"), keys.c.expires_at > bindparam("wall", type_=Instant))
+    .scalar_subquery()
+    .label("pem"),
+    select(officers.c.revision).where(_OWN).scalar_subquery().label("revision"),
+    select(officers.c.active).where(_OWN).scalar_subquery().label("active"),
+    select(ended_sessions.c.session)
+    .where(ended_sessions.c.session == bindparam("session"))
+    .scalar_subquery()
+    .label("ended"),
+)
+"""Built once: every request asks this."""
+
+
 async def _known(session: ReadSession, key: str, officer: str, signed_in: str) -> Any:
     """Public key, officer's state and whether the session ended, in one round trip: every request asks this."""
-    own = officers.c.officer == officer
-    query = select(
-        select(keys.c.public_pem).where(keys.c.key == key, keys.c.expires_at > wall_now()).scalar_subquery().label("pem"),
-        select(officers.c.revision).where(own).scalar_subquery().label("revision"),
-        select(officers.c.active).where(own).scalar_subquery().label("active"),
-        select(ended_sessions.c.session).where(ended_sessions.c.session == signed_in).scalar_subquery().label("ended"),
-    )
-    return (await session.execute(query)).one()
+    asked = {"wall": wall_now(), "key": key, "officer": officer, "session": signed_in}
+    return (await session.execute(_KNOWN, asked)).one()
 
 
 def token_of(request: Request) -> str | None:
