@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 from sqlalchemy import Column, Integer, LargeBinary, String, Table, Text, func, insert, select, update
 
 from shared.database import Database, Instant, ReadSession, WriteSession, fabric
-from shared.delivery import Delivery, restore
+from shared.delivery import restore
 from shared.identity import new_id
 from shared.messages import Fault, Message, NotFound
 
@@ -83,8 +83,6 @@ async def replay(database: Database, inbox: "Inbox", letter: str) -> None:
     """
     async with database.read() as session:
         row = await find(session, letter)
-    meta, event = restore(json.loads(row.headers), row.body, row.subject)
-    message = Msg(_client=None, subject=row.subject, data=row.body, headers=json.loads(row.headers))  # type: ignore[arg-type]
-    await inbox.apply([Delivery(message, meta, event)])
+    await inbox.apply([restore(json.loads(row.headers), row.body, row.subject)])
     async with database.write() as session:
         await session.execute(update(dead_letters).where(dead_letters.c.id == letter).values(replayed=datetime.now(UTC)))

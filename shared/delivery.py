@@ -79,10 +79,9 @@ def read(message: Msg) -> Delivery:
         raise Unreadable(f"{meta.type}: {_first(error)}") from None
 
 
-def restore(headers: dict[str, str], body: bytes, subject: str) -> tuple[Meta, Event | Inbound]:
-    """An event from stored headers and body, as a dead letter keeps them. Raises `Unreadable` like `read`."""
-    delivery = read(Msg(_client=None, subject=subject, data=body, headers=headers))  # type: ignore[arg-type]
-    return delivery.meta, delivery.event
+def restore(headers: dict[str, str], body: bytes, subject: str) -> Delivery:
+    """A delivery from stored headers and body, as a dead letter keeps them. Raises `Unreadable` like `read`."""
+    return read(Msg(_client=None, subject=subject, data=body, headers=headers))  # type: ignore[arg-type]
 
 
 def _first(error: ValidationError) -> str:

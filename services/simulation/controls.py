@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, FastAPI, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.simulation.player import SPEEDS
 from services.simulation.scene import Scene
 from shared.events.registration import Role
 from shared.messages import Conflict, Fault, Message, Refused
@@ -38,7 +37,7 @@ def _router(scene: Scene, pages: Pages) -> APIRouter:
     async def clock(officer: SignedIn, action: Annotated[str, Form()], speed: Annotated[int, Form()] = 10) -> Response:
         """Play on or pause, at a speed in simulated minutes per second."""
         officer.must_hold(Role.OPERATOR)
-        if action not in {"play", "pause"} or speed not in SPEEDS:
+        if action not in {"play", "pause"} or speed not in SPEED_NAMES:
             raise Refused(Fault("action", Message("Chỉ có thể chạy tiếp hoặc tạm dừng, với một tốc độ trong danh sách.")))
         if player.opening:
             raise Conflict(Fault("action", Message("Phần đầu của phong trào còn đang phát lại; hãy chờ phát xong.")))

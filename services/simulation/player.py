@@ -23,8 +23,6 @@ SIDE_BY_SIDE = 12
 IDLE_SECONDS = 0.2
 AFTERMATH = timedelta(days=3)
 """How long after a deadline the overdue are told, and then their superiors."""
-SPEEDS = (1, 10, 60, 1440)
-"""Simulated minutes per second of the wall, for playing on with people watching."""
 
 Moved = Callable[[datetime], None]
 

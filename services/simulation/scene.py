@@ -1,6 +1,5 @@
 """The demo's stage: where it is kept, the campaign loaded into it, the player with its doors, and the count at the end."""
 
-import importlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +8,8 @@ from time import perf_counter
 from typing import Any
 
 from services.local import Local, database_of, provision
-from services.registration import loading
+from services.notification import deliveries
+from services.registration import campaigns, keys, loading, sessions
 from services.registration.loading import Loaded
 from services.simulation import ranges, stillness, story
 from services.simulation.deeds import Hands
@@ -18,12 +18,12 @@ from services.simulation.player import Player
 from services.simulation.stillness import Stillness
 from shared.database import Database
 from shared.security import Officer
+from shared.settings import SERVICES
 
 MARK = "simulation.json"
 PASSWORD = "lai-chau-2023"  # noqa: S105 - the demo's accounts are samples and say so
 OPERATOR = "van-hanh"
 LAST_HOUR = timedelta(hours=1)
-BOOKS = ("registration", "reporting", "evaluation", "notification")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,6 @@ class Scene:
 
     async def prepare(self) -> None:
         """Load the campaign before the services start, so that partners' streams exist when they bind."""
-        campaigns = importlib.import_module("services.registration.campaigns")
         start = self.loaded.campaign.starts
         now = story.local(start - timedelta(days=2), 7)
         async with database_of(self.local.settings, "registration") as database, database.write() as session:
@@ -78,16 +77,13 @@ class Scene:
 
     async def begin(self) -> None:
         """Open the doors; the services must run."""
-        keys = importlib.import_module("services.registration.keys")
-        sessions = importlib.import_module("services.registration.sessions")
         registration = self.local.services[0]
         registration.extras["demo_password"] = PASSWORD  # the sign-in page offers the sample accounts
         database: Database = registration.database
 
         async def open_session(login: str) -> Officer:
             async with database.read() as session:
-                found: Officer = await sessions.open_session(session, login)
-                return found
+                return await sessions.open_session(session, login)
 
         self.desk = Desk(self.local.town, keys.signing_key(self.local.settings), open_session)
         campaign = self.loaded.campaign
@@ -103,10 +99,9 @@ class Scene:
         await self.player.play(self.loaded.campaign, self.player.now, until)
 
     async def _letters_due(self) -> int:
-        deliveries = importlib.import_module("services.notification.deliveries")
         service = self.local.services[3]
         async with service.database.read() as session:
-            return int((await deliveries.books(session, service.now()))["pending_due"])
+            return (await deliveries.books(session, service.now()))["pending_due"]
 
     async def close(self) -> None:
         """Close the doors."""
@@ -116,7 +111,7 @@ class Scene:
 
     async def books(self) -> dict[str, Any]:
         """The whole movement in numbers, as `thidua demo --json` prints it."""
-        found = {name: await self.desk.ask(OPERATOR, "GET", f"/{name}/api/books") for name in BOOKS}
+        found = {name: await self.desk.ask(OPERATOR, "GET", f"/{name}/api/books") for name in SERVICES}
         reporting, evaluation, notification = found["reporting"], found["evaluation"], found["notification"]
         ranking = await self.desk.ask(story.SECRETARY, "GET", "/evaluation/api/rankings/current")
         seen = reporting["observations"]
