@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Dialect, MetaData, Table, event, text
+from sqlalchemy import CursorResult, Dialect, Executable, MetaData, Table, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
@@ -69,6 +69,18 @@ class ReadSession(AsyncSession):
 
 class WriteSession(ReadSession):
     """A session inside the one transaction that `Database.write` owns; nobody else commits."""
+
+    def later(self, statement: Executable, row: Mapping[str, Any]) -> None:
+        """Have `statement` run at the next flush, once for all its rows; statements run in the order in which they were first named."""
+        pending: dict[Executable, list[Mapping[str, Any]]] = self.info.setdefault("later", {})
+        pending.setdefault(statement, []).append(row)
+
+    @override
+    async def flush(self, objects: Any = None) -> None:
+        """Write what waits. Whoever reads what may wait flushes first."""
+        for statement, rows in self.info.pop("later", {}).items():
+            await self.execute(statement, rows)
+        await super().flush(objects)
 
     def at_commit(self, work: "AtCommit") -> None:
         """Have `work(session)` done once, as the transaction's last step."""
@@ -148,11 +160,12 @@ def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
 
 
 @cache
-def _insertion(table: Table, *, sqlite: bool) -> Any:
+def _insertion(table: Table, *, sqlite: bool, counted: bool = True) -> Any:
     """An insert that leaves rows alone whose primary key is there; built once, for building costs more than running."""
     if sqlite:
         return sqlite_dialect.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    statement = postgresql.insert(table).on_conflict_do_nothing()
+    return statement.returning(*table.primary_key) if counted else statement
 
 
 @cache
@@ -177,6 +190,16 @@ async def insert_new(session: WriteSession, table: Table, rows: Sequence[Mapping
         result = await session.execute(_insertion(table, sqlite=True), list(rows))
         return cast(CursorResult[Any], result).rowcount
     return len((await session.execute(_insertion(table, sqlite=False), list(rows))).all())
+
+
+def insert_later(session: WriteSession, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert a row at the next flush unless its primary key is there."""
+    session.later(_insertion(table, sqlite=_on_sqlite(session), counted=False), row)
+
+
+def upsert_later(session: WriteSession, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert a row at the next flush, or replace the one with its primary key."""
+    session.later(_replacement(table, tuple(row), None, sqlite=_on_sqlite(session)), row)
 
 
 async def upsert(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]], *, newer: str | None = None) -> int:

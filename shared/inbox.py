@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, get_type_hints
 
 import nats.errors
 from opentelemetry.trace import Link, SpanKind
-from sqlalchemy import Column, String, Table, select, text, tuple_
+from sqlalchemy import Column, String, Table, bindparam, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from shared import deadletters, telemetry
@@ -43,8 +45,19 @@ KEEP_ALIVE_SECONDS = 2.0
 
 Handler = Callable[[Any, WriteSession, Meta], Awaitable[Iterable[str] | None]]
 """`async def on_<event>(event, session, meta)`; may return the keys of what it touched, which are settled once per batch."""
-Settle = Callable[[WriteSession, str, Meta], Awaitable[None]]
-"""`async def settle(session, key, meta)`; called in key order, after the batch's handlers, in the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A key that handlers returned and the event that returned it last; `span()` is where the work on it belongs in that event's trace."""
+
+    key: str
+    meta: Meta
+    span: Callable[[], AbstractContextManager[Any]]
+
+
+Settle = Callable[[WriteSession, Sequence[Touched]], Awaitable[None]]
+"""`async def settle(session, touched)`; called once per batch, in key order, after its handlers, in the same transaction."""
 
 
 class Hears:
@@ -235,9 +248,12 @@ class Inbox:
             return
         await session.flush()
         await lock(session, touched)
-        for key in sorted(touched):
-            with telemetry.within(telemetry.parent_of(touched[key].traceparent)), self._span(touched[key], "settle {type}"):
-                await self.hears.settle(session, key, touched[key])
+        await self.hears.settle(session, [Touched(key, meta, partial(self._settling, meta)) for key, meta in sorted(touched.items())])
+
+    @contextlib.contextmanager
+    def _settling(self, meta: Meta) -> Iterator[None]:
+        with telemetry.within(telemetry.parent_of(meta.traceparent)), self._span(meta, "settle {type}"):
+            yield
 
     def _span(self, meta: Meta, name: str = telemetry.SPAN_EVENT) -> Any:
         return self.telemetry.span(
@@ -266,10 +282,15 @@ async def _keep(batch: Sequence[Delivery]) -> None:
                 await delivery.message.in_progress()
 
 
+_SEEN = select(inbox.c.id).where(inbox.c.source == bindparam("source"), inbox.c.id.in_(bindparam("ids", expanding=True)))
+
+
 async def _unseen(session: ReadSession, batch: Sequence[Delivery]) -> list[Delivery]:
-    keys = [(d.meta.source, d.meta.id) for d in batch]
-    found = await session.execute(select(inbox.c.source, inbox.c.id).where(tuple_(inbox.c.source, inbox.c.id).in_(keys)))
-    seen = {(row.source, row.id) for row in found}
+    """The deliveries without an inbox row. Asked source by source: SQLite scans the whole inbox for pairs IN a list."""
+    seen: set[tuple[str, str]] = set()
+    for source in {d.meta.source for d in batch}:
+        ids = [d.meta.id for d in batch if d.meta.source == source]
+        seen |= {(source, id) for id in await session.scalars(_SEEN, {"source": source, "ids": ids})}
     return [d for d in batch if (d.meta.source, d.meta.id) not in seen]
 
 

@@ -1,19 +1,19 @@
 """Early warnings and front-runners: what the figures say now against what was told before; only a difference is told."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Table, select
 
-from services.evaluation import records
 from services.evaluation.models import findings, warnings
 from services.evaluation.records import Record
 from services.evaluation.scoring.exact import rounded
 from services.evaluation.scoring.pace import Lead, Outlook, Watch, watch
 from shared import outbox
-from shared.database import ReadSession, WriteSession, upsert
+from shared.database import ReadSession, WriteSession, upsert_later
 from shared.events.campaign import Campaign
 from shared.events.evaluation import FrontRunnerFound, FrontRunnerLost, WarningCleared, WarningRaised
 
@@ -22,26 +22,23 @@ NAMES = uuid.UUID("5a4b9f0e-6a52-5d3c-9e5b-2f6f1c1d7a10")
 
 
 class Told:
-    """What was told of one unit so far, and the means to tell more."""
+    """The means to tell something of one unit."""
 
     def __init__(self, session: WriteSession, campaign: str, unit: str, now: datetime) -> None:
         self.session, self.now = session, now
         self.about = {"campaign": campaign, "unit": unit}
-
-    async def rows(self, table: Table) -> list[Any]:
-        """Rows about the unit, open or closed."""
-        return await records.about(self.session, table, self.about["campaign"], self.about["unit"])
 
     def name(self, kind: str, indicator: str, since: str) -> str:
         """The id of a warning or finding that began in a round."""
         return str(uuid.uuid5(NAMES, "|".join((kind, *self.about.values(), indicator, since))))
 
 
-async def settle(session: WriteSession, campaign: Campaign, unit: str, record: Record, now: datetime) -> None:
-    """Raise, clear, find and lose what the unit's figures and targets call for now. Where a level is only to be kept, nobody leads."""
+async def settle(told: Told, campaign: Campaign, record: Record, warned: Iterable[Any], found: Iterable[Any]) -> None:
+    """Raise, clear, find and lose what the unit's figures and targets call for now. Where a level is only to be kept, nobody leads.
+
+    `warned`, `found`: what was told of the unit before, open or closed.
+    """
     kept = {criterion.indicator for criterion in record.sheet.criteria if criterion.method == "keep"}
-    told = Told(session, campaign.code, unit, now)
-    warned, found = await told.rows(warnings), await told.rows(findings)
     for code, targets in record.facts.targets.items():
         indicator = campaign.indicator(code)
         if indicator is None:
@@ -66,11 +63,11 @@ async def _raise(told: Told, name: tuple[str, str, str], outlook: Outlook, row: 
     numbers = _numbers(outlook)
     if row is not None and row.open:
         if any(getattr(row, field) != value for field, value in numbers.items()):
-            await upsert(told.session, warnings, [row._asdict() | numbers])
+            upsert_later(told.session, warnings, row._asdict() | numbers)
         return
     revision = row.revision + 1 if row else 1
     kept: dict[str, Any] = {"warning": warning, **told.about, "indicator": indicator, "revision": revision, **numbers}
-    await upsert(told.session, warnings, [kept | {"round": since, "open": True, "raised_at": told.now, "cleared_at": None}])
+    upsert_later(told.session, warnings, kept | {"round": since, "open": True, "raised_at": told.now, "cleared_at": None})
     await outbox.record(told.session, WarningRaised(**kept, round=outlook.round, at=told.now), told.now)
 
 
@@ -81,7 +78,7 @@ def _numbers(outlook: Outlook) -> dict[str, Decimal]:
 async def _clear(told: Told, row: Any, outlook: Outlook | None) -> None:
     percent = rounded(outlook.percent) if outlook else row.percent
     kept = row._asdict() | {"revision": row.revision + 1, "open": False, "percent": percent, "cleared_at": told.now}
-    await upsert(told.session, warnings, [kept])
+    upsert_later(told.session, warnings, kept)
     await outbox.record(told.session, WarningCleared(**kept, at=told.now), told.now)
 
 
@@ -90,7 +87,7 @@ async def _lead(told: Told, indicator: str, lead: Lead | None, rows: dict[str, A
     for row in rows.values():
         if row.open and row.finding != wanted:
             kept = row._asdict() | {"revision": row.revision + 1, "open": False}
-            await upsert(told.session, findings, [kept])
+            upsert_later(told.session, findings, kept)
             await outbox.record(told.session, FrontRunnerLost(**kept, at=told.now), told.now)
     if lead:
         await _find(told, (wanted, indicator), lead, rows.get(wanted))
@@ -100,11 +97,11 @@ async def _find(told: Told, name: tuple[str, str], lead: Lead, row: Any) -> None
     numbers = {"percent": rounded(lead.percent), "rounds": lead.rounds}
     if row is not None and row.open:
         if (row.percent, row.rounds) != (numbers["percent"], numbers["rounds"]):
-            await upsert(told.session, findings, [row._asdict() | numbers])
+            upsert_later(told.session, findings, row._asdict() | numbers)
         return
     revision = row.revision + 1 if row else 1
     kept: dict[str, Any] = {"finding": name[0], **told.about, "indicator": name[1], "revision": revision, **numbers}
-    await upsert(told.session, findings, [kept | {"since": lead.since, "open": True, "found_at": told.now}])
+    upsert_later(told.session, findings, kept | {"since": lead.since, "open": True, "found_at": told.now})
     await outbox.record(told.session, FrontRunnerFound(**kept, at=told.now), told.now)
 
 

@@ -29,8 +29,8 @@ async def take(session: WriteSession, actor: Officer | System, event: CampaignEv
     action = event.TYPE.removeprefix("evaluation.").rpartition(".v")[0]
     details = event.model_dump(mode="json", exclude={"clusters"})
     await audit.record(session, actor, action, str(getattr(event, "unit", event.campaign)), now, **details)
-    for key in keys:
-        await scores.settle(session, key, now, cause)
+    for known in (await scores.known(session, sorted(keys))).values():
+        await scores.settle(session, known, now, cause)
 
 
 @singledispatch

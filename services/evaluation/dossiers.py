@@ -119,9 +119,9 @@ def _line(campaign: Campaign, criterion: Criterion, line: Mapping[str, Any]) -> 
 
 async def _courses(session: ReadSession, campaign: Campaign, unit: str) -> list[Course]:
     code = campaign.code
-    reported = sorted(await records.about(session, reports, code, unit), key=lambda row: row.revision)
-    kept = {table.name: await records.about(session, table, code, unit) for table in (commitments, observations, discrepancies, warnings, findings)}
-    targets = await records.targets_of(session, campaign, unit)
+    reported = await records.about(session, reports, code, [unit])
+    kept = {table.name: await records.about(session, table, code, [unit]) for table in (commitments, observations, discrepancies, warnings, findings)}
+    targets = records.targets_of(kept["commitments"])
     figures = records.figures_of(campaign, reported)
     return [
         _course(campaign, indicator, targets[indicator.code], figures.get(indicator.code, []), reported, kept)

@@ -13,7 +13,7 @@ from services.evaluation.models import (
     works,
 )
 from services.evaluation.records import MISSED
-from shared.database import WriteSession, insert_new, upsert
+from shared.database import WriteSession, insert_later, upsert
 from shared.events.contract import CampaignEvent
 from shared.events.notification import LetterDelivered
 from shared.events.registration import CommitmentApproved, ParticipationApproved, WorkProgressed
@@ -39,29 +39,29 @@ async def keep_participation(session: WriteSession, event: ParticipationApproved
     await upsert(session, participations, [row], newer="revision")
 
 
-async def keep_commitment(session: WriteSession, event: CommitmentApproved) -> None:
+def keep_commitment(session: WriteSession, event: CommitmentApproved) -> None:
     """A version of a target; every version stays."""
     names = ("unit", "indicator", "revision", "baseline", "target", "unit_of_measure", "effective_from", "reason", "legal_basis")
-    await insert_new(session, commitments, [_fields(event, *names)])
+    insert_later(session, commitments, _fields(event, *names))
 
 
-async def keep_report(session: WriteSession, event: ReportAccepted) -> None:
+def keep_report(session: WriteSession, event: ReportAccepted) -> None:
     """A revision of a report with its figures; every revision stays."""
     figures = [value.model_dump(mode="json") for value in event.values]
     row = _fields(event, "unit", "round", "revision", "on_time") | {"status": "accepted", "at": event.submitted_at}
-    await insert_new(session, reports, [row | {"figures": figures}])
+    insert_later(session, reports, row | {"figures": figures})
 
 
-async def keep_return(session: WriteSession, event: ReportReturned) -> None:
+def keep_return(session: WriteSession, event: ReportReturned) -> None:
     """A returned revision: no figures count from it."""
     row = _fields(event, "unit", "round", "revision", "on_time") | {"status": "returned", "at": event.first_submitted_at}
-    await insert_new(session, reports, [row | {"figures": []}])
+    insert_later(session, reports, row | {"figures": []})
 
 
-async def keep_miss(session: WriteSession, event: ReportMissed) -> None:
+def keep_miss(session: WriteSession, event: ReportMissed) -> None:
     """A round missed; a report that came nevertheless stands above it."""
     row = _fields(event, "unit", "round") | {"revision": MISSED, "on_time": False, "status": "missed", "at": event.deadline}
-    await insert_new(session, reports, [row | {"figures": []}])
+    insert_later(session, reports, row | {"figures": []})
 
 
 async def keep_work(session: WriteSession, event: WorkProgressed) -> None:
@@ -89,6 +89,6 @@ async def keep_observation(session: WriteSession, event: ObservationAccepted) ->
     await upsert(session, observations, [row], newer="revision")
 
 
-async def keep_letter(session: WriteSession, event: LetterDelivered) -> None:
+def keep_letter(session: WriteSession, event: LetterDelivered) -> None:
     """When a unit was told of a warning: the first delivery by a channel counts."""
-    await insert_new(session, letters, [_fields(event, "letter", "channel", "unit", "cause", "at")])
+    insert_later(session, letters, _fields(event, "letter", "channel", "unit", "cause", "at"))

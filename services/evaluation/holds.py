@@ -36,7 +36,7 @@ async def place(session: WriteSession, officer: Officer, form: HoldForm, now: da
     reason = decisions.reason_of(form.reason, "reason")
     if form.expires_on and form.expires_on < local_date(now):
         raise Refused(Fault("expires_on", Message("Ngày hết hạn đã qua."), Message("Chọn một ngày từ hôm nay trở đi.")))
-    if await records.is_on_hold(session, form.campaign, form.unit):
+    if await records.on_hold(session, form.campaign, [form.unit]):
         raise Conflict(Fault("unit", Message("Đơn vị này đang tạm dừng xét.")))
     hold = new_id()
     event = HoldPlaced(

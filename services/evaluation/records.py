@@ -1,7 +1,7 @@
 """What is kept of a unit, row by row as it was heard, and the facts that its score is computed from."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,6 +20,8 @@ from shared.events.campaign import Campaign, ScoreSheet
 from shared.events.registration import WorkStatus
 
 DONE = {WorkStatus.COMPLETED, WorkStatus.UNVEILED}
+CHUNK = 500
+"""Units per statement: databases limit the parameters of one."""
 MISSED = 0
 """The revision under which a missed round is kept: whatever is submitted later stands above it."""
 
@@ -35,49 +37,65 @@ class Record:
     report_revision: int
 
 
+def batched(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The values in runs of at most `size`."""
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
 def closing_day(campaign: Campaign) -> date:
     """The day by whose names, parents and identifiers a movement's ranking is made, whatever is reorganised later."""
     return local_date(campaign.ends_at)
 
 
-async def of_unit(session: ReadSession, campaign: Campaign, unit: str) -> Record | None:
-    """All that is known of a participating unit; None while its registration or its cluster's sheet is not known."""
-    member = next(iter(await about(session, participations, campaign.code, unit)), None)
-    sheet = campaign.sheet_of(member.cluster) if member else None
-    if member is None or sheet is None:
-        return None
-    reported = sorted(await about(session, reports, campaign.code, unit), key=_revision)
-    facts = Facts(
-        targets=await targets_of(session, campaign, unit),
-        figures=figures_of(campaign, reported),
-        punctuality=punctuality_of(reported),
-        works_done=sum(map(_done, await about(session, works, campaign.code, unit))),
-        works_below=await _works_below(session, campaign, unit, sheet),
-        **await _entered(session, campaign, unit),
-    )
-    counted = [row.revision for row in newest(reported).values()]
-    return Record(member.cluster, sheet, facts, await is_on_hold(session, campaign.code, unit), max(counted, default=0))
+async def of_units(session: ReadSession, campaign: Campaign, among: Sequence[str]) -> dict[str, Record]:
+    """All that is known of participating units; a unit whose registration or cluster's sheet is not known is left out."""
+    members = {row.unit: row for row in await about(session, participations, campaign.code, among)}
+    sheets = {unit: sheet for unit, row in members.items() if (sheet := campaign.sheet_of(row.cluster))}
+    rows = {table: await by_unit(session, table, campaign.code, sheets) for table in (reports, commitments, works, entries)}
+    held = await on_hold(session, campaign.code, sheets)
+    found = {}
+    for unit, sheet in sheets.items():
+        reported = rows[reports][unit]
+        facts = Facts(
+            targets=targets_of(rows[commitments][unit]),
+            figures=figures_of(campaign, reported),
+            punctuality=punctuality_of(reported),
+            works_done=sum(map(_done, rows[works][unit])),
+            works_below=await _works_below(session, campaign, unit, sheet),
+            **_entered(rows[entries][unit]),
+        )
+        counted = [row.revision for row in newest(reported).values()]
+        found[unit] = Record(members[unit].cluster, sheet, facts, unit in held, max(counted, default=0))
+    return found
 
 
 @cache
 def _about(table: Table) -> Select[Any]:
     """Built once per table: a score reads nine of them, thousands of times an hour."""
-    return select(table).where(table.c.campaign == bindparam("campaign"), table.c.unit == bindparam("unit"))
+    about = select(table).where(table.c.campaign == bindparam("campaign"), table.c.unit.in_(bindparam("units", expanding=True)))
+    return about.order_by(table.c.revision)
 
 
-async def about(session: ReadSession, table: Table, campaign: str, unit: str) -> list[Any]:
-    """A table's rows about one unit of one campaign."""
-    return list(await session.execute(_about(table), {"campaign": campaign, "unit": unit}))
+async def about(session: ReadSession, table: Table, campaign: str, among: Collection[str]) -> list[Any]:
+    """A table's rows about some units of one campaign, in order of revision."""
+    rows: list[Any] = []
+    for some in batched(sorted(among), CHUNK):
+        rows += await session.execute(_about(table), {"campaign": campaign, "units": some})
+    return rows
 
 
-def _revision(row: Any) -> int:
-    return int(row.revision)
+async def by_unit(session: ReadSession, table: Table, campaign: str, among: Collection[str]) -> defaultdict[str, list[Any]]:
+    """The same by unit; units without rows have none."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in await about(session, table, campaign, among):
+        found[row.unit].append(row)
+    return found
 
 
-async def targets_of(session: ReadSession, campaign: Campaign, unit: str) -> dict[str, list[Target]]:
-    """Every version of every commitment, by indicator, oldest version first."""
+def targets_of(committed: Iterable[Any]) -> dict[str, list[Target]]:
+    """Every version of every commitment, by indicator, oldest version first, from rows in order of revision."""
     found: dict[str, list[Target]] = {}
-    for row in sorted(await about(session, commitments, campaign.code, unit), key=_revision):
+    for row in committed:
         found.setdefault(row.indicator, []).append(Target(row.revision, row.baseline, row.target, row.effective_from))
     return found
 
@@ -133,10 +151,10 @@ async def _works_below(session: ReadSession, campaign: Campaign, unit: str, shee
     return [WorksBelow(duties.get(known.kind, 0), done[known.id]) for known in below.values()]
 
 
-async def _entered(session: ReadSession, campaign: Campaign, unit: str) -> dict[str, dict[str, Any]]:
+def _entered(entered: Iterable[Any]) -> dict[str, dict[str, Any]]:
     levels: dict[str, str] = {}
     adjustments: dict[str, Decimal] = {}
-    for row in sorted(await about(session, entries, campaign.code, unit), key=_revision):
+    for row in entered:
         if row.level is not None:
             levels[row.criterion] = row.level
         if row.points is not None:
@@ -145,13 +163,12 @@ async def _entered(session: ReadSession, campaign: Campaign, unit: str) -> dict[
 
 
 _HELD = (
-    select(holds.c.hold)
+    select(holds.c.unit)
     .outerjoin(lifts, lifts.c.hold == holds.c.hold)
-    .where(holds.c.campaign == bindparam("campaign"), holds.c.unit == bindparam("unit"), lifts.c.hold.is_(None))
-    .limit(1)
+    .where(holds.c.campaign == bindparam("campaign"), holds.c.unit.in_(bindparam("units", expanding=True)), lifts.c.hold.is_(None))
 )
 
 
-async def is_on_hold(session: ReadSession, campaign: str, unit: str) -> bool:
-    """True while a hold was placed on the unit and not lifted."""
-    return bool(await session.scalar(_HELD, {"campaign": campaign, "unit": unit}))
+async def on_hold(session: ReadSession, campaign: str, among: Collection[str]) -> set[str]:
+    """The units on which a hold was placed and not lifted."""
+    return {unit for some in batched(sorted(among), CHUNK) for unit in await session.scalars(_HELD, {"campaign": campaign, "units": some})}

@@ -1,17 +1,18 @@
 """Scores: computed anew for one unit from its own rows whenever one of them changed, kept with their history, told when they changed."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
-
 from services.evaluation import alarms, records
-from services.evaluation.models import score_history, scores
+from services.evaluation.models import findings, score_history, scores, warnings
 from services.evaluation.records import Record
 from services.evaluation.scoring.exact import canonical, decimal
 from services.evaluation.scoring.sheet import Assessment, assess
 from shared import campaigns, outbox
-from shared.database import ReadSession, WriteSession, upsert
+from shared.database import ReadSession, WriteSession, insert_later, upsert_later
+from shared.events.campaign import Campaign
 from shared.events.evaluation import ScoreChanged, ScorePart
 
 
@@ -20,23 +21,57 @@ def key_of(campaign: str, unit: str) -> str:
     return f"{campaign}|{unit}"
 
 
-async def settle(session: WriteSession, key: str, now: datetime, cause: str = "") -> None:
-    """Score the unit of a key from what is known now, then its warnings; a unit not registered yet waits. `cause`: an event's id."""
-    code, _, unit = key.partition("|")
-    campaign = await campaigns.known(session, code)
-    record = await records.of_unit(session, campaign, unit) if campaign else None
-    if campaign is None or record is None:
-        return
-    assessment = assess(record.sheet, record.facts, campaign)
-    if await _keep(session, _row(code, unit, record, assessment), now, cause):
-        await outbox.record(session, await _changed(session, code, unit), now)
-    await alarms.settle(session, campaign, unit, record, now)
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that is known of a unit now, and what was told of it before: its last score (None: none yet), its warnings and findings."""
+
+    campaign: Campaign
+    unit: str
+    record: Record
+    last: Any
+    warned: Sequence[Any]
+    found: Sequence[Any]
 
 
-def _row(campaign: str, unit: str, record: Record, assessment: Assessment) -> dict[str, Any]:
+async def known(session: WriteSession, keys: Iterable[str]) -> dict[str, Known]:
+    """What is known of the units of some keys, table by table for all of them at once; a unit not registered yet waits."""
+    await session.flush()
+    by_campaign: dict[str, list[str]] = {}
+    for key in keys:
+        code, _, unit = key.partition("|")
+        by_campaign.setdefault(code, []).append(unit)
+    found = {}
+    for code, among in by_campaign.items():
+        campaign = await campaigns.known(session, code)
+        for one in await _known(session, campaign, among) if campaign else ():
+            found[key_of(code, one.unit)] = one
+    return found
+
+
+async def _known(session: ReadSession, campaign: Campaign, among: Sequence[str]) -> list[Known]:
+    known = await records.of_units(session, campaign, among)
+    last = {row.unit: row for row in await records.about(session, scores, campaign.code, known)}
+    warned, found = [await records.by_unit(session, table, campaign.code, known) for table in (warnings, findings)]
+    return [Known(campaign, unit, record, last.get(unit), warned[unit], found[unit]) for unit, record in known.items()]
+
+
+async def settle(session: WriteSession, known: Known, now: datetime, cause: str = "") -> None:
+    """Score a unit from what is known now, then its warnings. `cause`: the id of the event that touched it."""
+    assessment = assess(known.record.sheet, known.record.facts, known.campaign)
+    row = _row(known, assessment)
+    if known.last is None or any(getattr(known.last, name) != value for name, value in row.items()):
+        row |= {"revision": known.last.revision + 1 if known.last else 1, "at": now}
+        _keep(session, row, cause)
+        await outbox.record(session, _changed(row), now)
+    told = alarms.Told(session, known.campaign.code, known.unit, now)
+    await alarms.settle(told, known.campaign, known.record, known.warned, known.found)
+
+
+def _row(known: Known, assessment: Assessment) -> dict[str, Any]:
+    record = known.record
     return {
-        "campaign": campaign,
-        "unit": unit,
+        "campaign": known.campaign.code,
+        "unit": known.unit,
         "cluster": record.cluster,
         "score": decimal(assessment.score),
         "grade": assessment.grade,
@@ -64,30 +99,24 @@ def _lines(assessment: Assessment) -> list[dict[str, Any]]:
     ]
 
 
-async def _keep(session: WriteSession, row: dict[str, Any], now: datetime, cause: str) -> bool:
-    """Keep a score that differs from the last one as a new revision; False when nothing changed."""
-    last = await of_unit(session, row["campaign"], row["unit"])
-    if last is not None and all(getattr(last, name) == value for name, value in row.items()):
-        return False
-    row |= {"revision": last.revision + 1 if last else 1, "at": now}
-    await upsert(session, scores, [row])
+def _keep(session: WriteSession, row: dict[str, Any], cause: str) -> None:
+    """Keep a score as the unit's present one and in its history."""
+    upsert_later(session, scores, row)
     history = {name: row[name] for name in ("campaign", "unit", "revision", "score", "grade", "at")}
-    await session.execute(insert(score_history).values(history | {"cause": cause}))
-    return True
+    insert_later(session, score_history, history | {"cause": cause})
 
 
 async def of_unit(session: ReadSession, campaign: str, unit: str) -> Any:
     """A unit's current score row, or None."""
-    return next(iter(await records.about(session, scores, campaign, unit)), None)
+    return next(iter(await records.about(session, scores, campaign, [unit])), None)
 
 
 async def history_of(session: ReadSession, campaign: str, unit: str) -> list[Any]:
     """Every score a unit ever had, oldest first, with the id of the event that changed it."""
-    return sorted(await records.about(session, score_history, campaign, unit), key=lambda row: row.revision)
+    return await records.about(session, score_history, campaign, [unit])
 
 
-async def _changed(session: WriteSession, campaign: str, unit: str) -> ScoreChanged:
-    row = await of_unit(session, campaign, unit)
-    parts = tuple(ScorePart.model_validate(line) for line in row.lines)
-    fields = {name: getattr(row, name) for name in ("campaign", "unit", "cluster", "revision", "score", "grade", "on_hold")}
+def _changed(row: Mapping[str, Any]) -> ScoreChanged:
+    parts = tuple(ScorePart.model_validate(line) for line in row["lines"])
+    fields = {name: row[name] for name in ("campaign", "unit", "cluster", "revision", "score", "grade", "on_hold")}
     return ScoreChanged(**fields, parts=parts)

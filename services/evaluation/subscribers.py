@@ -1,6 +1,6 @@
 """What evaluation hears. Each handler keeps a fact and says whose score it touches; scores are settled once per batch and unit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -38,12 +38,16 @@ from shared.events.reporting import (
     RoundClosed,
     RoundOpened,
 )
-from shared.inbox import Hears
+from shared.inbox import Hears, Touched
 
 
-async def settle(session: WriteSession, key: str, meta: Meta) -> None:
-    """Score a touched unit; consequences bear the domain time of the event that touched it last."""
-    await scores.settle(session, key, meta.time, meta.id)
+async def settle(session: WriteSession, touched: Sequence[Touched]) -> None:
+    """Score the touched units; consequences bear the domain time of the event that touched each last."""
+    known = await scores.known(session, [one.key for one in touched])
+    for one in touched:
+        if one.key in known:
+            with one.span():
+                await scores.settle(session, known[one.key], one.meta.time, one.meta.id)
 
 
 hears = Hears("evaluation", settle=settle)
@@ -99,7 +103,7 @@ async def on_participation_approved(event: ParticipationApproved, session: Write
 @hears
 async def on_commitment_approved(event: CommitmentApproved, session: WriteSession, _: Meta) -> set[str]:
     """A target is in force from a day on."""
-    await heard.keep_commitment(session, event)
+    heard.keep_commitment(session, event)
     return {scores.key_of(event.campaign, event.unit)}
 
 
@@ -127,21 +131,21 @@ async def on_round_closed(event: RoundClosed, session: WriteSession, _: Meta) ->
 @hears
 async def on_report_accepted(event: ReportAccepted, session: WriteSession, _: Meta) -> set[str]:
     """A unit's figures for a round."""
-    await heard.keep_report(session, event)
+    heard.keep_report(session, event)
     return {scores.key_of(event.campaign, event.unit)}
 
 
 @hears
 async def on_report_returned(event: ReportReturned, session: WriteSession, _: Meta) -> set[str]:
     """Figures that no longer count."""
-    await heard.keep_return(session, event)
+    heard.keep_return(session, event)
     return {scores.key_of(event.campaign, event.unit)}
 
 
 @hears
 async def on_report_missed(event: ReportMissed, session: WriteSession, _: Meta) -> set[str]:
     """A round passed in silence."""
-    await heard.keep_miss(session, event)
+    heard.keep_miss(session, event)
     return {scores.key_of(event.campaign, event.unit)}
 
 
@@ -166,7 +170,7 @@ async def on_observation_accepted(event: ObservationAccepted, session: WriteSess
 @hears
 async def on_letter_delivered(event: LetterDelivered, session: WriteSession, _: Meta) -> None:
     """Since when a unit knows of its warning."""
-    await heard.keep_letter(session, event)
+    heard.keep_letter(session, event)
 
 
 @hears.tick

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, update
 
-from services.notification.models import channels, deliveries, letters, mutes
+from services.notification.models import channels, deliveries, letters, mutes, open_ones
 from services.notification.rules import BY_CODE, OPEN, RULES, Audience, Channel, State, To, channels_for
 from shared import campaigns, outbox, telemetry
 from shared.clock import handled
@@ -128,12 +128,12 @@ async def withdraw_from(session: WriteSession, officer: str, *, unless_of: str =
 async def withdraw_waiting(session: WriteSession, campaign: str) -> None:
     """The movement is over: what still waits in it has no more use."""
     of_campaign = select(letters.c.letter).where(letters.c.campaign == campaign)
-    await _withdraw(session, and_(deliveries.c.letter.in_(of_campaign), deliveries.c.state == State.WAITING))
+    await _withdraw(session, and_(open_ones, deliveries.c.letter.in_(of_campaign), deliveries.c.state == State.WAITING))
 
 
 async def release(session: WriteSession, now: datetime) -> None:
     """Let go what has waited its time: into the inbox at once, to the mail server's queue."""
-    due = and_(deliveries.c.state == State.WAITING, deliveries.c.due_at <= now)
+    due = and_(open_ones, deliveries.c.state == State.WAITING, deliveries.c.due_at <= now)
     inboxes = select(deliveries.c.delivery, deliveries.c.letter).where(due, deliveries.c.channel == Channel.INBOX)
     arrived = (await session.execute(inboxes)).all()
     first = await _not_told(session, [row.letter for row in arrived], Channel.INBOX)
@@ -171,6 +171,6 @@ async def books(session: ReadSession, now: datetime) -> dict[str, int]:
     counted = await session.execute(select(deliveries.c.state, func.count()).group_by(deliveries.c.state))
     by_state = {state: int(count) for state, count in counted}
     due = or_(deliveries.c.state == State.QUEUED, and_(deliveries.c.state == State.WAITING, deliveries.c.due_at <= now))
-    pending = await session.scalar(select(func.count()).select_from(deliveries).where(due))
+    pending = await session.scalar(select(func.count()).select_from(deliveries).where(open_ones, due))
     ends = {str(state): by_state.get(state, 0) for state in (State.DELIVERED, State.WITHDRAWN, State.FAILED)}
     return {"created": sum(by_state.values()), **ends, "pending_due": int(pending or 0)}

@@ -1,7 +1,20 @@
 """Notification's tables: letters and their deliveries, and the little it must remember of rounds, reports, holds and matters."""
 
-from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    literal_column,
+)
 
+from services.notification.rules import OPEN
 from shared.database import Instant
 
 metadata = MetaData()
@@ -45,8 +58,10 @@ deliveries = Table(
     Column("read_at", Instant),
     UniqueConstraint("letter", "officer", "channel", name="deliveries_once"),
     Index("deliveries_officer", "officer", "channel", "state"),
-    Index("deliveries_state", "state", "channel", "due_at"),
 )
+open_ones = deliveries.c.state.in_([literal_column(f"'{state}'") for state in OPEN])
+"""Deliveries that have not come to their end; written out, so that databases find the index of them."""
+Index("deliveries_open", deliveries.c.channel, deliveries.c.due_at, sqlite_where=open_ones, postgresql_where=open_ones)
 
 rounds = Table(
     "rounds",

@@ -16,7 +16,7 @@ from sqlalchemy import Row, Select, and_, or_, select, update
 from services.notification import deliveries, texts
 from services.notification.mail import Mail, Unsendable, build
 from services.notification.models import deliveries as table
-from services.notification.models import letters
+from services.notification.models import letters, open_ones
 from services.notification.rules import BY_CODE, Channel, State, next_attempt
 from shared import telemetry
 from shared.database import WriteSession
@@ -181,7 +181,7 @@ def _due(wall: datetime) -> Select[Any]:
         select(table, *(c for c in letters.c if c.name != "letter"), officers.c.name, officers.c.email, officers.c.active)
         .join(letters, letters.c.letter == table.c.letter)
         .outerjoin(officers, officers.c.officer == table.c.officer)
-        .where(and_(table.c.state == State.QUEUED, table.c.channel == Channel.EMAIL, rest_is_over))
+        .where(and_(open_ones, table.c.state == State.QUEUED, table.c.channel == Channel.EMAIL, rest_is_over))
         .order_by(table.c.due_at, table.c.delivery)
     )
 

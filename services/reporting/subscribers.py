@@ -1,5 +1,6 @@
 """What reporting hears: one use-case call each."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.reporting import intake, observations, participants, rounds
@@ -19,14 +20,15 @@ from shared.events.registration import (
     SessionEnded,
     UnitChanged,
 )
-from shared.inbox import Hears
+from shared.inbox import Hears, Touched
 
 WAITING = "waiting"
 
 
-async def settle(session: WriteSession, _: str, meta: Meta) -> None:
+async def settle(session: WriteSession, touched: Sequence[Touched]) -> None:
     """After a batch that brought a campaign, a partner or a unit: decide the partners' events that waited for it."""
-    await intake.settle_waiting(session, meta.time)
+    with touched[-1].span():
+        await intake.settle_waiting(session, max(one.meta.time for one in touched))
 
 
 hears = Hears("reporting", settle)

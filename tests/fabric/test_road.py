@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
 
 import nats
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import func, select
 from shared import deadletters, streams
 from shared.delivery import Meta
 from shared.events.registration import SessionEnded
-from shared.inbox import Hears, inbox
+from shared.inbox import Hears, Touched, inbox
 from shared.outbox import outbox, waiting
 from tests.fabric.conftest import run_service, say, until
 
@@ -32,8 +33,8 @@ class Heard:
         self.seen.append(event.session)
         return {event.officer}
 
-    async def settle(self, session: object, key: str, meta: Meta) -> None:
-        self.settled.append(key)
+    async def settle(self, session: object, touched: Sequence[Touched]) -> None:
+        self.settled += [one.key for one in touched]
 
 
 async def test_an_event_recorded_in_one_service_is_applied_once_in_another(fabric_settings):

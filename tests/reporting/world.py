@@ -1,6 +1,7 @@
 """A small movement to test with: a province, a district, two communes, a department; three indicators; two rounds; a treasury."""
 
 import json
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -38,6 +39,7 @@ from shared.events.registration import (
 )
 from shared.events.reporting import Channel, ObservationAccepted, ValueKind
 from shared.identity import new_id
+from shared.inbox import Touched
 from shared.outbox import outbox
 from shared.security import Officer, signed_in
 
@@ -173,9 +175,10 @@ async def hear(database: Database, *events: Event, now: datetime = APPROVED) -> 
         for event in events:
             meta = Meta(id=new_id(), source="/thidua/x", type=event.TYPE, time=now)
             touched |= set(await hears.handlers[event.TYPE](event, session, meta) or ())
-        for key in touched:
+        meta = Meta(id=new_id(), source="x", type=WAITING, time=now)
+        if touched:
             assert hears.settle
-            await hears.settle(session, key, Meta(id=new_id(), source="x", type=WAITING, time=now))
+            await hears.settle(session, [Touched(key, meta, nullcontext) for key in sorted(touched)])
 
 
 async def tick(database: Database, now: datetime) -> None:
