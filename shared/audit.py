@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Integer, String, Table, Text, func, insert, select
+from sqlalchemy import Column, Integer, String, Table, Text, func, select
 
-from shared.database import Instant, ReadSession, WriteSession, fabric
+from shared.database import Instant, ReadSession, WriteSession, add, fabric
 
 audit = Table(
     "audit",
@@ -27,6 +27,7 @@ audit = Table(
 
 START = "0" * 64
 LOCK = 4_155_171_001
+_LAST = select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
 
 
 async def record(
@@ -37,7 +38,7 @@ async def record(
     `actor` is an `Officer` (or anything with id, name and unit); `action` a verb such as report.submitted; `subject` the id of the thing.
     """
     await _hold_chain(session)
-    last = (await session.execute(select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1))).first()
+    last = (await session.execute(_LAST)).first()
     row = {
         "number": last.number + 1 if last else 1,
         "at": now,
@@ -50,7 +51,7 @@ async def record(
         "previous": last.hash if last else START,
     }
     row["hash"] = digest(row)
-    await session.execute(insert(audit).values(row))
+    await add(session, audit, row)
 
 
 async def _hold_chain(session: WriteSession) -> None:

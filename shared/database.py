@@ -9,7 +9,22 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Dialect, Executable, MetaData, Table, event, text
+from sqlalchemy import (
+    CursorResult,
+    Dialect,
+    Executable,
+    Insert,
+    MetaData,
+    Result,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    event,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
@@ -157,6 +172,34 @@ def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN" if readers else "BEGIN IMMEDIATE")
 
     return engine
+
+
+@cache
+def _selection(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    return select(table).where(*(table.c[name] == bindparam(name) for name in names))
+
+
+@cache
+def _addition(table: Table) -> Insert:
+    return insert(table)
+
+
+async def rows_of(session: AsyncSession, table: Table, **keys: Any) -> Sequence[Row[Any]]:
+    """The rows of a table whose columns have these values."""
+    found: Result[Any] = await session.execute(_selection(table, tuple(keys)), keys)
+    return found.all()
+
+
+async def row_of(session: AsyncSession, table: Table, **keys: Any) -> Row[Any] | None:
+    """The one row of a table whose columns have these values, or None."""
+    found: Result[Any] = await session.execute(_selection(table, tuple(keys)), keys)
+    return found.one_or_none()
+
+
+async def add(session: WriteSession, table: Table, *rows: Mapping[str, Any]) -> None:
+    """Insert rows that name the same columns."""
+    if rows:
+        await session.execute(_addition(table), rows[0] if len(rows) == 1 else rows)
 
 
 @cache

@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg
 from nats.js import JetStreamContext
-from sqlalchemy import Column, Index, Integer, String, Table, Text, func, insert, select, update
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, func, select, update
 
-from shared.database import Database, Instant, WriteSession, fabric
+from shared.database import Database, Instant, WriteSession, add, fabric
 from shared.events import Event
 from shared.identity import new_id
 from shared.telemetry import Telemetry, traceparent
@@ -64,7 +64,7 @@ async def record(session: WriteSession, event: Event, now: datetime, *, client: 
 
 async def _insert_recorded(session: WriteSession) -> None:
     """All events of a transaction in one statement, as its last one."""
-    await session.execute(insert(outbox), session.info.pop("outbox"))
+    await add(session, outbox, *session.info.pop("outbox"))
 
 
 def headers_of(row: Any, service: str) -> dict[str, str]:
@@ -129,14 +129,14 @@ class Relay:
         """Publish up to `WINDOW` unsent events in their order; returns how many the broker has acknowledged."""
         if self.database.sqlite:
             async with self.database.read() as session:
-                rows = (await session.execute(_unsent())).all()
+                rows = (await session.execute(_UNSENT)).all()
             await self._publish(rows)
             if rows:
                 async with self.database.write() as session:
                     await _mark(session, rows)
         else:
             async with self.database.write() as session:
-                rows = (await session.execute(_unsent().with_for_update(skip_locked=True))).all()
+                rows = (await session.execute(_UNSENT_OF_NOBODY)).all()
                 await self._publish(rows)
                 await _mark(session, rows)
         self.sent += len(rows)
@@ -156,14 +156,14 @@ class Relay:
         await asyncio.gather(*publishing)
 
 
-def _unsent() -> Any:
-    return select(outbox).where(outbox.c.sent.is_(None)).order_by(outbox.c.position).limit(WINDOW)
+_UNSENT = select(outbox).where(outbox.c.sent.is_(None)).order_by(outbox.c.position).limit(WINDOW)
+_UNSENT_OF_NOBODY = _UNSENT.with_for_update(skip_locked=True)
+_MARK = update(outbox).where(outbox.c.position.in_(bindparam("positions", expanding=True))).values(sent=bindparam("now"))
 
 
 async def _mark(session: WriteSession, rows: Any) -> None:
     if rows:
-        positions = [row.position for row in rows]
-        await session.execute(update(outbox).where(outbox.c.position.in_(positions)).values(sent=datetime.now(UTC)))
+        await session.execute(_MARK, {"positions": [row.position for row in rows], "now": datetime.now(UTC)})
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, exists, func, or_, select, update
 
 from services.notification.models import channels, deliveries, letters, mutes, open_ones
 from services.notification.rules import BY_CODE, OPEN, RULES, Audience, Channel, State, To, channels_for
@@ -19,6 +19,25 @@ CHUNK = 500
 RECEIPTED = [rule.code for rule in RULES if rule.receipt]
 OVER = (Phase.RANKED, Phase.HONOURED, Phase.ARCHIVED)
 """Phases in which a movement has ended and nothing may wait any more."""
+
+_SHUT = select(channels.c.channel).where(~channels.c.open)
+_MUTES = select(mutes.c.officer, mutes.c.rule).where(mutes.c.officer.in_(bindparam("officers", expanding=True)))
+_LAST_TICK = select(handled.c.instant).where(handled.c.name == "minute")
+_OF_LETTERS: BindParameter[str] = bindparam("letters", expanding=True)
+_NOT_TOLD = (
+    select(letters)
+    .where(
+        letters.c.letter.in_(_OF_LETTERS), letters.c.rule.in_(RECEIPTED), letters.c.addressee != "",
+        ~exists().where(
+            deliveries.c.letter == letters.c.letter, deliveries.c.channel == bindparam("by"), deliveries.c.state == State.DELIVERED
+        ),
+    )
+    .order_by(letters.c.created, letters.c.letter)
+)  # fmt: skip
+_WITHDRAW = (
+    update(deliveries).where(deliveries.c.letter.in_(_OF_LETTERS), deliveries.c.state.in_(OPEN)).values(state=State.WITHDRAWN)
+)
+
 Addressed = tuple[Row[Any], Row[Any]]
 """A letter and an officer who is to get it."""
 
@@ -63,12 +82,12 @@ async def _insert(session: WriteSession, rows: list[dict[str, Any]], now: dateti
 
 
 async def _open_channels(session: ReadSession) -> set[Channel]:
-    shut = set(await session.scalars(select(channels.c.channel).where(~channels.c.open)))
+    shut = set(await session.scalars(_SHUT))
     return {channel for channel in Channel if channel not in shut}
 
 
 async def _muted(session: ReadSession, officers: Collection[str]) -> set[tuple[str, str]]:
-    found = await session.execute(select(mutes.c.officer, mutes.c.rule).where(mutes.c.officer.in_(officers)))
+    found = await session.execute(_MUTES, {"officers": sorted(officers)})
     return {(row.officer, row.rule) for row in found}
 
 
@@ -77,7 +96,7 @@ async def _delays(session: ReadSession, written: Sequence[Row[Any]]) -> tuple[da
     waiting = {letter.campaign for letter in written if BY_CODE[letter.rule].towards(Audience(letter.audience)).delay}
     if not waiting:
         return None, set()
-    last = await session.scalar(select(handled.c.instant).where(handled.c.name == "minute"))
+    last = await session.scalar(_LAST_TICK)
     return last, {code for code in waiting if await campaigns.phase_of(session, code) in OVER}
 
 
@@ -85,11 +104,7 @@ async def _not_told(session: ReadSession, ids: Collection[str], channel: Channel
     """Those of these letters that have reached no unit by this channel yet and whose rule wants that known."""
     if not ids:
         return []
-    reached = exists().where(
-        deliveries.c.letter == letters.c.letter, deliveries.c.channel == channel, deliveries.c.state == State.DELIVERED
-    )
-    query = select(letters).where(letters.c.letter.in_(set(ids)), letters.c.rule.in_(RECEIPTED), letters.c.addressee != "", ~reached)
-    return list((await session.execute(query.order_by(letters.c.created, letters.c.letter))).all())
+    return list((await session.execute(_NOT_TOLD, {"letters": sorted(set(ids)), "by": channel})).all())
 
 
 async def _tell(session: WriteSession, reached: Sequence[Row[Any]], channel: Channel, now: datetime) -> None:
@@ -109,9 +124,10 @@ def _wake(session: WriteSession, queued: bool) -> None:
         session.info["recorded"] = True
 
 
-async def withdraw(session: WriteSession, ids: Select[tuple[str]]) -> None:
+async def withdraw(session: WriteSession, ids: Sequence[str]) -> None:
     """Withdraw whatever of these letters has not left yet, queued e-mails included."""
-    await _withdraw(session, deliveries.c.letter.in_(ids))
+    for start in range(0, len(ids), CHUNK):
+        await session.execute(_WITHDRAW, {"letters": ids[start : start + CHUNK]})
 
 
 async def _withdraw(session: WriteSession, which: ColumnElement[bool]) -> None:

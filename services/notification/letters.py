@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, String, and_, cast, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, String, and_, bindparam, cast, exists, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from services.notification import deliveries
 from services.notification.models import deliveries as delivered
@@ -20,6 +21,8 @@ from shared.security import officers
 
 CHUNK = 500
 """Rows per statement: databases limit the parameters of one."""
+_WRITTEN = select(letters).where(letters.c.letter.in_(bindparam("letters", expanding=True)))
+_OFFICERS = select(officers).where(officers.c.unit.in_(bindparam("units", expanding=True)), officers.c.active)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ async def compose(session: WriteSession, drafts: Sequence[Draft], origin: Origin
     for start in range(0, len(drafts), CHUNK):
         rows = await _rows(session, drafts[start : start + CHUNK], origin)
         await insert_new(session, letters, rows)
-        written = select(letters).where(letters.c.letter.in_([row["letter"] for row in rows]))
-        await address(session, (await session.execute(written)).all(), origin.now)
+        written = await session.execute(_WRITTEN, {"letters": [row["letter"] for row in rows]})
+        await address(session, written.all(), origin.now)
 
 
 async def _rows(session: WriteSession, drafts: Sequence[Draft], origin: Origin) -> list[dict[str, Any]]:
@@ -105,7 +108,7 @@ async def _officers(
     """The active officers of the units addressed, and those of the audiences that go by role."""
     places = {letter.addressee for letter in written if letter.addressee}
     by_unit: dict[str, list[Row[Any]]] = {}
-    for officer in await session.execute(select(officers).where(officers.c.unit.in_(places), officers.c.active)):
+    for officer in await session.execute(_OFFICERS, {"units": sorted(places)}) if places else ():
         by_unit.setdefault(officer.unit, []).append(officer)
     audiences = {letter.audience for letter in written} & {str(audience) for audience in BY_ROLE}
     return by_unit, {audience: await _holders(session, Audience(audience)) for audience in audiences}
@@ -116,11 +119,15 @@ async def _holders(session: WriteSession, audience: Audience) -> list[Row[Any]]:
     return list((await session.execute(select(officers).where(officers.c.active, or_(*named)))).all())
 
 
-async def settle(session: WriteSession, matter: ColumnElement[bool], now: datetime) -> None:
+def settling(matter: ColumnElement[bool]) -> ReturningUpdate[tuple[str]]:
+    """The statement that settles the open letters of a matter, to be built once; the matter's parameters are named unlike columns."""
+    return update(letters).where(matter, letters.c.settled.is_(None)).values(settled=bindparam("now")).returning(letters.c.letter)
+
+
+async def settle(session: WriteSession, statement: ReturningUpdate[tuple[str]], now: datetime, **about: Any) -> None:
     """The matter of these letters is over: what has not left is withdrawn, what has arrived needs nothing any more."""
-    open_ones = and_(matter, letters.c.settled.is_(None))
-    await deliveries.withdraw(session, select(letters.c.letter).where(open_ones))
-    await session.execute(update(letters).where(open_ones).values(settled=now))
+    settled = await session.execute(statement, {**about, "now": now})
+    await deliveries.withdraw(session, [row.letter for row in settled])
 
 
 async def address_to_newcomer(session: WriteSession, unit: str, roles: Iterable[str], appointed: datetime) -> None:

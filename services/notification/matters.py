@@ -1,15 +1,20 @@
 """Matters that begin and end: warnings, front-runners, discrepancies; and the frozen ranking, which only begins."""
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam
 
 from services.notification import letters
 from services.notification.letters import Draft, Origin
 from services.notification.models import ended_matters
 from services.notification.models import letters as written
-from shared.database import WriteSession, upsert
+from shared.database import WriteSession, row_of, upsert
 from shared.events.evaluation import FrontRunnerFound, FrontRunnerLost, RankingFrozen, WarningCleared, WarningRaised
 from shared.events.reporting import DiscrepancyOpened, DiscrepancyResolved
 
+_EARLIER = letters.settling(
+    and_(
+        written.c.campaign == bindparam("in_campaign"), written.c.cause == bindparam("of_matter"), written.c.revision < bindparam("before")
+    )
+)  # fmt: skip
 AGREEMENT = "agreement"
 """How a discrepancy ends when the unit itself corrected its figure: then nobody decided anything that it must be told."""
 
@@ -63,9 +68,8 @@ async def ranked(session: WriteSession, event: RankingFrozen, origin: Origin) ->
 
 async def _begin(session: WriteSession, draft: Draft, origin: Origin) -> None:
     """Write of a matter unless its end is known already."""
-    mine = and_(ended_matters.c.campaign == draft.campaign, ended_matters.c.cause == draft.cause)
-    ended = await session.scalar(select(ended_matters.c.revision).where(mine))
-    if ended is None or ended < draft.revision:
+    ended = await row_of(session, ended_matters, campaign=draft.campaign, cause=draft.cause)
+    if ended is None or ended.revision < draft.revision:
         await letters.compose(session, [draft], origin)
 
 
@@ -74,6 +78,5 @@ async def _end(session: WriteSession, campaign: str, cause: str, revision: int, 
     row = {"campaign": campaign, "cause": cause, "revision": revision}
     if not await upsert(session, ended_matters, [row], newer="revision"):
         return False
-    earlier = and_(written.c.campaign == campaign, written.c.cause == cause, written.c.revision < revision)
-    await letters.settle(session, earlier, origin.now)
+    await letters.settle(session, _EARLIER, origin.now, in_campaign=campaign, of_matter=cause, before=revision)
     return True

@@ -1,6 +1,6 @@
 """Who takes part, and the letters about a unit's registration."""
 
-from sqlalchemy import and_
+from sqlalchemy import and_, bindparam
 
 from services.notification import letters, rounds
 from services.notification import models as tables
@@ -15,6 +15,12 @@ from shared.events.registration import (
 )
 
 CAUSE = "registration"
+_EARLIER = letters.settling(
+    and_(
+        tables.letters.c.campaign == bindparam("in_campaign"), tables.letters.c.unit == bindparam("of_unit"),
+        tables.letters.c.cause == CAUSE, tables.letters.c.revision < bindparam("before"),
+    )
+)  # fmt: skip
 
 
 async def submitted(session: WriteSession, event: ParticipationSubmitted, origin: Origin) -> None:
@@ -47,11 +53,5 @@ async def _note(session: WriteSession, event: ParticipationEvent, status: Partic
     row = {"campaign": event.campaign, "unit": event.unit, "revision": event.revision, "status": status}
     if not await upsert(session, tables.participants, [row], newer="revision"):
         return False
-    earlier = and_(
-        tables.letters.c.campaign == event.campaign,
-        tables.letters.c.unit == event.unit,
-        tables.letters.c.cause == CAUSE,
-        tables.letters.c.revision < event.revision,
-    )
-    await letters.settle(session, earlier, origin.now)
+    await letters.settle(session, _EARLIER, origin.now, in_campaign=event.campaign, of_unit=event.unit, before=event.revision)
     return True

@@ -5,11 +5,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select
-
 from services.reporting.forms import is_sound
 from services.reporting.models import answers
-from shared.database import WriteSession
+from shared.database import WriteSession, add, row_of
 from shared.inbox import lock
 from shared.messages import Conflict, Fault, Message, Refused
 
@@ -32,12 +30,12 @@ async def once(session: WriteSession, request: Request, work: Callable[[], Await
         cure = Message("Hãy dùng một khóa không quá {limit} ký tự.", limit=KEY_LIMIT)
         raise Refused(Fault("idempotency-key", Message("Khóa chống gửi trùng không hợp lệ."), cure))
     await lock(session, [f"answer|{request.officer}|{request.key}"])
-    found = await session.execute(select(answers).where(answers.c.officer == request.officer, answers.c.key == request.key))
-    before, digest = found.one_or_none(), hashlib.sha256(request.body).hexdigest()
+    before = await row_of(session, answers, officer=request.officer, key=request.key)
+    digest = hashlib.sha256(request.body).hexdigest()
     if before is None:
         answer = await work()
         row = {"officer": request.officer, "key": request.key, "request_hash": digest, "answer": answer, "at": now}
-        await session.execute(insert(answers).values(row))
+        await add(session, answers, row)
         return answer
     if before.request_hash != digest:
         cure = Message("Nội dung mới cần một khóa mới.")

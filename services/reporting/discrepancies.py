@@ -10,7 +10,7 @@ from sqlalchemy import and_, insert, select, update
 from services.reporting.models import discrepancies, figures, observations, reports
 from services.reporting.rules.agreement import Last, Step, decide
 from shared import outbox
-from shared.database import ReadSession, WriteSession
+from shared.database import ReadSession, WriteSession, rows_of
 from shared.events.campaign import Campaign, Round
 from shared.events.reporting import DiscrepancyOpened, DiscrepancyResolved
 from shared.identity import new_id
@@ -67,15 +67,9 @@ async def _own_figure(session: ReadSession, campaign: str, round: str, unit: str
 
 async def _observed(session: ReadSession, campaign: str, round: Round, unit: str) -> dict[Pair, Any]:
     """The newest observation of each partner about each indicator within the round's window."""
-    query = (
-        select(observations)
-        .where(
-            observations.c.campaign == campaign, observations.c.unit == unit, observations.c.current,
-            observations.c.as_of >= round.window_start, observations.c.as_of <= round.cutoff,
-        )
-        .order_by(observations.c.as_of)
-    )  # fmt: skip
-    return {(row.indicator, row.client): row for row in await session.execute(query)}
+    rows = await rows_of(session, observations, campaign=campaign, unit=unit, current=True)
+    within = [row for row in rows if round.window_start <= row.as_of <= round.cutoff]
+    return {(row.indicator, row.client): row for row in sorted(within, key=lambda row: row.as_of)}
 
 
 async def _last(session: ReadSession, campaign: str, round: str, unit: str) -> dict[Pair, Any]:

@@ -11,7 +11,7 @@ from services.reporting.forms import Reading
 from services.reporting.models import commitments, holds, lifted_holds, participants
 from services.reporting.rules.timeliness import Hold, owes
 from shared import campaigns, units
-from shared.database import ReadSession, WriteSession, insert_new, upsert
+from shared.database import ReadSession, WriteSession, insert_new, row_of, rows_of, upsert
 from shared.events.campaign import Campaign
 from shared.events.evaluation import HoldLifted, HoldPlaced
 from shared.events.registration import CommitmentApproved, ParticipationApproved
@@ -57,8 +57,8 @@ async def lift_hold(event: HoldLifted, session: WriteSession) -> None:
 
 async def since_when(session: ReadSession, campaign: str, unit: str) -> datetime | None:
     """Since when the unit takes part, or None when it does not."""
-    query = select(participants.c.since).where(participants.c.campaign == campaign, participants.c.unit == unit)
-    return await session.scalar(query)
+    row = await row_of(session, participants, campaign=campaign, unit=unit)
+    return row.since if row else None
 
 
 async def must_take_part(session: ReadSession, campaign: str, unit: str) -> datetime:
@@ -105,13 +105,9 @@ async def due_units(session: ReadSession, campaign: str, deadline: datetime) -> 
 
 async def targets(session: ReadSession, campaign: str, unit: str, on: date) -> dict[str, Target]:
     """By assigned indicator the version in force on a day; before its first day a commitment counts as it will begin."""
-    query = (
-        select(commitments)
-        .where(commitments.c.campaign == campaign, commitments.c.unit == unit)
-        .order_by(commitments.c.indicator, commitments.c.revision)
-    )
+    rows = await rows_of(session, commitments, campaign=campaign, unit=unit)
     found: dict[str, Target] = {}
-    for row in await session.execute(query):
+    for row in sorted(rows, key=lambda row: (row.indicator, row.revision)):
         if row.indicator not in found or row.effective_from <= on:
             found[row.indicator] = Target(row.baseline, row.target, row.unit_of_measure, row.revision)
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from services.reporting import discrepancies, openings, participants, rounds, sheets
 from services.reporting.models import figures, reports, versions
@@ -14,7 +14,7 @@ from services.reporting.rules.timeliness import is_on_time
 from services.reporting.sheets import ACCEPTED, RETURNED
 from shared import audit, campaigns, outbox, security, units
 from shared.clock import local_date
-from shared.database import ReadSession, WriteSession
+from shared.database import ReadSession, WriteSession, add, row_of
 from shared.events.campaign import Campaign, Round
 from shared.events.registration import Role
 from shared.events.reporting import Channel, ReportAccepted, ReportedValue, ReportReturned
@@ -132,8 +132,10 @@ def _next(before: Any, round: Round, now: datetime) -> dict[str, Any]:
 
 
 async def _save(session: WriteSession, new: bool, row: Mapping[str, Any]) -> None:
-    statement = insert(reports) if new else update(reports).where(reports.c.report == row["report"])
-    await session.execute(statement.values(row))
+    if new:
+        await add(session, reports, row)
+    else:
+        await session.execute(update(reports).where(reports.c.report == row["report"]).values(row))
 
 
 async def _save_version(
@@ -148,8 +150,7 @@ async def _save_version(
         }
         for place, f in enumerate(form.figures)
     ]  # fmt: skip
-    if rows:
-        await session.execute(insert(figures), rows)
+    await add(session, figures, *rows)
 
 
 async def _append(
@@ -160,7 +161,7 @@ async def _append(
         "report": row["report"], "revision": row["revision"], "status": status, "channel": channel, "at": now, "actor": actor.id,
         "actor_name": actor.name, "reason": reason, "notes": dict(notes or {}),
     }  # fmt: skip
-    await session.execute(insert(versions).values(version))
+    await add(session, versions, version)
 
 
 def _accepted(row: Mapping[str, Any], form: ReportForm) -> ReportAccepted:
@@ -231,13 +232,12 @@ async def _check_return(session: ReadSession, form: ReturnForm, row: Any, now: d
 
 async def of_round(session: ReadSession, campaign: str, unit: str, round: str) -> Any:
     """The unit's report for a round, or None."""
-    query = select(reports).where(reports.c.campaign == campaign, reports.c.unit == unit, reports.c.round == round)
-    return (await session.execute(query)).one_or_none()
+    return await row_of(session, reports, campaign=campaign, unit=unit, round=round)
 
 
 async def find(session: ReadSession, report: str) -> Any:
     """One report; raises `NotFound`."""
-    row = (await session.execute(select(reports).where(reports.c.report == report))).one_or_none()
+    row = await row_of(session, reports, report=report)
     if row is None:
         raise NotFound(Fault("report", Message("Không có báo cáo này trong phạm vi của đồng chí.")))
     return row

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 
 from services.reporting import participants
 from services.reporting.models import figures, reports
@@ -14,6 +14,12 @@ from shared.events.campaign import Campaign, Round
 from shared.events.reporting import ValueKind
 
 ACCEPTED, RETURNED = "accepted", "returned"
+_FIGURES = (
+    select(reports.c.round, reports.c.status, figures)
+    .join(figures, and_(figures.c.report == reports.c.report, figures.c.revision == reports.c.accepted_revision))
+    .where(reports.c.campaign == bindparam("campaign"), reports.c.unit == bindparam("unit"))
+    .order_by(figures.c.place)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +63,7 @@ def _before(campaign: Campaign, round: Round) -> list[Round]:
 
 async def _figures_by_round(session: ReadSession, campaign: str, unit: str) -> dict[str, tuple[str, dict[str, Any]]]:
     """By round: the report's status and the figures of its last accepted revision."""
-    joined = and_(figures.c.report == reports.c.report, figures.c.revision == reports.c.accepted_revision)
-    query = (
-        select(reports.c.round, reports.c.status, figures)
-        .join(figures, joined)
-        .where(reports.c.campaign == campaign, reports.c.unit == unit)
-        .order_by(figures.c.place)
-    )
     found: dict[str, tuple[str, dict[str, Any]]] = {}
-    for row in await session.execute(query):
+    for row in await session.execute(_FIGURES, {"campaign": campaign, "unit": unit}):
         found.setdefault(row.round, (row.status, {}))[1][row.indicator] = row
     return found
