@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -29,6 +30,19 @@ STOP_SECONDS = 0.5
 PARTNER_POLL_SECONDS = 2.0
 
 
+@dataclass
+class Strangers:
+    """Requests without a valid session since the process started: how many, the last one and when. They fill no table."""
+
+    count: int = 0
+    asked: str = ""
+    at: datetime | None = None
+
+    def came(self, asked: str, at: datetime) -> None:
+        """Count one more."""
+        self.count, self.asked, self.at = self.count + 1, asked, at
+
+
 class Service:
     """One of the four services at run time. `jobs` are its background tasks besides relay and subscribers."""
 
@@ -42,6 +56,7 @@ class Service:
         self.relay: Relay | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._partners: set[str] = set()
+        self.strangers = Strangers()
         self.extras: dict[str, Any] = {}
         """What a service's own jobs share with its pages, for example the live feed's listeners."""
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from shared import audit
 from shared.messages import Fault, Message, Overloaded, Refused
-from shared.security import current_officer
+from shared.security import current_officer, wall_now
 from shared.web.pages import language_of
 from shared.web.problems import fault_of
 
@@ -20,8 +20,10 @@ log = logging.getLogger(__name__)
 SIGN_IN = "/registration/sign-in"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 UNKEPT = frozenset({401, 429, 503})
-"""Answers that leave no row: their author is not known, or the service has enough to do."""
+"""Answers that leave no row: their author is not known (then they are counted), or the service has enough to do."""
 FAULTS_KEPT = 20
+PATH_KEPT = 160
+
 
 def wants_json(request: Request) -> bool:
     """Programs get JSON: everything below `/<service>/api`, and whoever asks for JSON."""
@@ -37,6 +39,8 @@ async def on_refused(request: Request, error: Exception) -> Response:
     """Our own refusals carry their status and faults."""
     assert isinstance(error, Refused)
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, Overloaded) else None
+    if error.status == 401 and (wants_json(request) or request.method not in SAFE):
+        request.app.state.service.strangers.came(f"{request.method} {request.url.path[:PATH_KEPT]}", wall_now())
     if error.status == 401 and not wants_json(request) and not is_fragment(request):
         target = request.url.path if request.method == "GET" else "/"
         return RedirectResponse(f"{SIGN_IN}?next={quote(target)}", 303)
@@ -53,7 +57,7 @@ async def note(request: Request, status: int, faults: tuple[Fault, ...]) -> None
         service = request.app.state.service
         told = [{"field": fault.field, "problem": fault.render("vi")} for fault in faults[:FAULTS_KEPT]]
         async with service.database.write() as session:
-            await audit.record(session, officer, "request.refused", request.url.path[:160], service.now(), status=status, faults=told)
+            await audit.record(session, officer, "request.refused", request.url.path[:PATH_KEPT], service.now(), status=status, faults=told)
     except Exception as error:  # the answer matters more than its trace: a lost database must not hide why a form was refused
         log.warning("refusal of %s %s not kept: %s", request.method, request.url.path, error)
 

@@ -11,7 +11,7 @@ from shared import deadletters
 from shared.events.registration import Role
 from shared.outbox import outbox
 from shared.security import Officer, SignedIn
-from shared.service import Here, Service
+from shared.service import Here, Service, Strangers
 from shared.settings import SERVICES
 from shared.web.pages import render
 
@@ -30,6 +30,7 @@ class State:
     dead: int
     skew: timedelta
     tick: datetime | None
+    strangers: Strangers
 
 
 async def state_of(service: Service) -> State:
@@ -42,7 +43,7 @@ async def state_of(service: Service) -> State:
         dead = await deadletters.count(session)
     oldest = datetime.now(UTC) - first if first else None
     clock = service.clock
-    return State(await service.ready(), recorded, unsent, oldest, await _lag(service), dead, clock.skew, clock.tick)
+    return State(await service.ready(), recorded, unsent, oldest, await _lag(service), dead, clock.skew, clock.tick, service.strangers)
 
 
 async def _lag(service: Service) -> dict[str, int] | None:

@@ -48,6 +48,14 @@ async def test_operations_tell_outbox_lag_dead_letters_clock_and_readiness(web):
     assert "16:00 ngày 30/10/2023" in fragment
 
 
+async def test_the_operator_sees_that_somebody_asks_without_a_session(web):
+    answer = await web.client().post("/reporting/notes", data={"note": "x"}, headers={"accept": "application/json"})
+    assert answer.status_code == 401
+    fragment = (await web.client(Role.OPERATOR).get("/reporting/operations/fragment")).text
+    assert "Yêu cầu không có phiên hợp lệ" in fragment
+    assert "POST /reporting/notes" in fragment
+
+
 async def test_operations_still_show_when_the_broker_is_gone(web, broker):
     await broker.stop()
     fragment = await web.client(Role.OPERATOR).get("/reporting/operations/fragment", timeout=30)
