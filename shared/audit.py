@@ -30,17 +30,12 @@ LOCK = 4_155_171_001
 _LAST = select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
 
 
-async def record(
-    session: WriteSession, actor: Any, action: str, subject: str, now: datetime, **details: Any
-) -> None:
-    """Add an entry to the chain in the caller's transaction.
+async def record(session: WriteSession, actor: Any, action: str, subject: str, now: datetime, **details: Any) -> None:
+    """Add an entry to the chain at the commit of the caller's transaction.
 
     `actor` is an `Officer` (or anything with id, name and unit); `action` a verb such as report.submitted; `subject` the id of the thing.
     """
-    await _hold_chain(session)
-    last = (await session.execute(_LAST)).first()
-    row = {
-        "number": last.number + 1 if last else 1,
+    entry = {
         "at": now,
         "actor": actor.id,
         "actor_name": actor.name,
@@ -48,10 +43,22 @@ async def record(
         "action": action,
         "subject": subject,
         "details": json.dumps(details, ensure_ascii=False, sort_keys=True, default=str),
-        "previous": last.hash if last else START,
     }
-    row["hash"] = digest(row)
-    await add(session, audit, row)
+    session.info.setdefault("audit", []).append(entry)
+    session.at_commit(_append)
+
+
+async def _append(session: WriteSession) -> None:
+    """Put the transaction's entries at the chain's end. Last of all, for nobody else may extend the chain until the commit."""
+    await _hold_chain(session)
+    last = (await session.execute(_LAST)).first()
+    first, previous = (last.number + 1, last.hash) if last else (1, START)
+    rows = []
+    for number, entry in enumerate(session.info.pop("audit"), first):
+        row = {"number": number, **entry, "previous": previous}
+        row["hash"] = previous = digest(row)
+        rows.append(row)
+    await add(session, audit, *rows)
 
 
 async def _hold_chain(session: WriteSession) -> None:

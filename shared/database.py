@@ -1,7 +1,7 @@
 """A service's database: SQLite (one writer) or PostgreSQL (one schema), read and write sessions of different types."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -38,6 +38,8 @@ fabric = MetaData()
 """Tables that every service has: outbox, inbox, dead letters, audit, copies of units, officers and campaigns."""
 
 READERS = 4
+CHUNK = 500
+"""Values per statement: databases limit the parameters of one."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -194,6 +196,19 @@ async def row_of(session: AsyncSession, table: Table, **keys: Any) -> Row[Any] |
     """The one row of a table whose columns have these values, or None."""
     found: Result[Any] = await session.execute(_selection(table, tuple(keys)), keys)
     return found.one_or_none()
+
+
+@cache
+def _selection_among(table: Table, column: str, names: tuple[str, ...]) -> Select[Any]:
+    return _selection(table, names).where(table.c[column].in_(bindparam("among", expanding=True)))
+
+
+async def rows_among(session: AsyncSession, table: Table, column: str, among: Iterable[str], **keys: Any) -> list[Row[Any]]:
+    """The rows whose `column` is one of many values and whose other named columns have these; asked `CHUNK` values at a time."""
+    statement, values, found = _selection_among(table, column, tuple(keys)), sorted(among), []
+    for start in range(0, len(values), CHUNK):
+        found += (await session.execute(statement, keys | {"among": values[start : start + CHUNK]})).all()
+    return found
 
 
 async def add(session: WriteSession, table: Table, *rows: Mapping[str, Any]) -> None:

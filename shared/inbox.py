@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import nats.errors
 from opentelemetry.trace import Link, SpanKind
-from sqlalchemy import Column, String, Table, bindparam, select, text
+from sqlalchemy import ARRAY, Column, String, Table, bindparam, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from shared import deadletters, telemetry
@@ -112,11 +112,20 @@ class Hears:
         return found
 
 
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || held.key, 0))"
+    " FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS held(key, place) ORDER BY held.place"
+).bindparams(bindparam("keys", type_=ARRAY(String)))
+
+
 async def lock(session: WriteSession, keys: Iterable[str]) -> None:
-    """Hold each key until the transaction ends, in sorted order. SQLite has one writer and needs none of it."""
+    """Hold each key until the transaction ends, in sorted order. SQLite has one writer and needs none of it.
+
+    What waits to be written is written first: whoever reads under a lock must see it.
+    """
+    await session.flush()
     if session.get_bind().dialect.name == "postgresql":
-        for key in sorted(set(keys)):
-            await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || :key, 0))"), {"key": key})
+        await session.execute(_LOCK, {"keys": sorted(set(keys))})
 
 
 class Inbox:

@@ -1,27 +1,24 @@
 """What is kept of a unit, row by row as it was heard, and the facts that its score is computed from."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, select
+from sqlalchemy import Table, select
 
 from services.evaluation.models import commitments, entries, holds, lifts, participations, reports, works
 from services.evaluation.scoring.facts import Facts, Punctuality, WorksBelow
 from services.evaluation.scoring.figures import Figure, Target
 from shared import units
 from shared.clock import local_date
-from shared.database import ReadSession
+from shared.database import ReadSession, rows_among
 from shared.events.campaign import Campaign, ScoreSheet
 from shared.events.registration import WorkStatus
 
 DONE = {WorkStatus.COMPLETED, WorkStatus.UNVEILED}
-CHUNK = 500
-"""Units per statement: databases limit the parameters of one."""
 MISSED = 0
 """The revision under which a missed round is kept: whatever is submitted later stands above it."""
 
@@ -35,11 +32,6 @@ class Record:
     facts: Facts
     on_hold: bool
     report_revision: int
-
-
-def batched(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """The values in runs of at most `size`."""
-    return (values[start : start + size] for start in range(0, len(values), size))
 
 
 def closing_day(campaign: Campaign) -> date:
@@ -69,19 +61,9 @@ async def of_units(session: ReadSession, campaign: Campaign, among: Sequence[str
     return found
 
 
-@cache
-def _about(table: Table) -> Select[Any]:
-    """Built once per table: a score reads nine of them, thousands of times an hour."""
-    about = select(table).where(table.c.campaign == bindparam("campaign"), table.c.unit.in_(bindparam("units", expanding=True)))
-    return about.order_by(table.c.revision)
-
-
 async def about(session: ReadSession, table: Table, campaign: str, among: Collection[str]) -> list[Any]:
     """A table's rows about some units of one campaign, in order of revision."""
-    rows: list[Any] = []
-    for some in batched(sorted(among), CHUNK):
-        rows += await session.execute(_about(table), {"campaign": campaign, "units": some})
-    return rows
+    return sorted(await rows_among(session, table, "unit", among, campaign=campaign), key=lambda row: row.revision)
 
 
 async def by_unit(session: ReadSession, table: Table, campaign: str, among: Collection[str]) -> defaultdict[str, list[Any]]:
@@ -162,13 +144,8 @@ def _entered(entered: Iterable[Any]) -> dict[str, dict[str, Any]]:
     return {"levels": levels, "adjustments": adjustments}
 
 
-_HELD = (
-    select(holds.c.unit)
-    .outerjoin(lifts, lifts.c.hold == holds.c.hold)
-    .where(holds.c.campaign == bindparam("campaign"), holds.c.unit.in_(bindparam("units", expanding=True)), lifts.c.hold.is_(None))
-)
-
-
 async def on_hold(session: ReadSession, campaign: str, among: Collection[str]) -> set[str]:
     """The units on which a hold was placed and not lifted."""
-    return {unit for some in batched(sorted(among), CHUNK) for unit in await session.scalars(_HELD, {"campaign": campaign, "units": some})}
+    placed = {row.hold: row.unit for row in await rows_among(session, holds, "unit", among, campaign=campaign)}
+    lifted = {row.hold for row in await rows_among(session, lifts, "hold", placed)}
+    return {unit for hold, unit in placed.items() if hold not in lifted}
