@@ -250,6 +250,12 @@ async def insert_new(session: WriteSession, table: Table, rows: Sequence[Mapping
     return len((await session.execute(_insertion(table, sqlite=False), list(rows))).all())
 
 
+def add_later(session: WriteSession, table: Table, *rows: Mapping[str, Any]) -> None:
+    """Insert rows at the next flush."""
+    for row in rows:
+        session.later(_addition(table), row)
+
+
 def insert_later(session: WriteSession, table: Table, row: Mapping[str, Any]) -> None:
     """Insert a row at the next flush unless its primary key is there."""
     session.later(_insertion(table, sqlite=_on_sqlite(session), counted=False), row)

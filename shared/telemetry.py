@@ -65,6 +65,7 @@ class Telemetry:
             "thidua_event_age_seconds", "From recorded to applied, by type", ["type"], registry=r, buckets=LATENCY_BUCKETS
         )
         self.batch = Histogram("thidua_batch_events", "Events per batch", registry=r, buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
+        self.intake = Histogram("thidua_intake_group", "Callers who shared a commit", registry=r, buckets=(1, 2, 5, 10, 20, 50, 100))
         self.published = Counter("thidua_outbox_published_total", "Events the relay published", registry=r)
         self.outbox_age = Gauge("thidua_outbox_oldest_seconds", "Age of the oldest unsent event", registry=r)
         self.dead = Counter("thidua_dead_letters_total", "Dead letters by reason", ["reason"], registry=r)

@@ -22,6 +22,7 @@ from services.reporting.openings import OpeningForm
 from services.reporting.reconciliation import CHOICES, ResolveForm
 from services.reporting.reports import Receipt, ReportForm, ReturnForm
 from services.reporting.rules.figures import OUTLIER, Figure
+from services.reporting.submissions import Submission, intake_of
 from shared import security, units
 from shared.clock import local_date
 from shared.database import ReadSession, WriteSession
@@ -52,18 +53,14 @@ async def submit(
 ) -> dict[str, Any]:  # fmt: skip
     """Submit a unit's report for a round, or correct it. The same Idempotency-Key gives the first answer again, once done."""
     now, language = here.now(), language_of(request)
-    asked = answers.Request(officer.id, idempotency_key, await request.body())
+    asked = answers.asked(officer.id, idempotency_key, await request.body())
     with counted(here, Channel.API):
-        async with here.database.write() as session:
-
-            async def work() -> dict[str, Any]:
-                form = await _report_form(session, body, here)
-                security.must_act_for(officer, form.unit, Role.CLERK, Role.HEAD)
-                return _receipt(await reports.submit(session, form, officer, now), language)
-
-            answer = await answers.once(session, asked, work, now)
-    here.telemetry.reports.labels(Channel.API, "on_time" if answer["on_time"] else "late").inc()
-    return answer
+        async with here.database.read() as session:
+            form = await _report_form(session, body, here)
+        security.must_act_for(officer, form.unit, Role.CLERK, Role.HEAD)
+        receipt = await intake_of(here).ask(Submission(form, officer, now, asked))
+    here.telemetry.reports.labels(Channel.API, "on_time" if receipt.on_time else "late").inc()
+    return _receipt(receipt, language)
 
 
 @contextmanager

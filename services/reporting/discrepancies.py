@@ -1,6 +1,6 @@
 """A unit's own figure beside a partner's: where they differ a discrepancy opens, once; where they come to agree it ends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,12 @@ Pair = tuple[str, str]
 """Indicator and client."""
 
 
-async def compare_report(session: WriteSession, campaign: Campaign, round: Round, form: "ReportForm", now: datetime) -> None:
-    """Compare a report just accepted with what partners saw in the round's window."""
+async def compare_report(
+    session: WriteSession, campaign: Campaign, round: Round, form: "ReportForm", observed: Iterable[Any], now: datetime
+) -> None:
+    """Compare a report just accepted with what partners saw in the round's window; `observed`: all current observations of the unit."""
     own = {figure.indicator: figure.value for figure in form.figures}
-    await _compare(session, campaign, round, form.unit, own, now)
+    await _compare(session, campaign, round, form.unit, own, observed, now)
 
 
 async def compare_observation(session: WriteSession, campaign: Campaign, seen: Any, now: datetime) -> None:
@@ -36,17 +38,19 @@ async def compare_observation(session: WriteSession, campaign: Campaign, seen: A
     for round in campaign.rounds:
         if round.window_start <= seen.as_of <= round.cutoff:
             own = await _own_figure(session, campaign.code, round.code, seen.unit, seen.indicator)
-            await _compare(session, campaign, round, seen.unit, own, now)
+            observed = await rows_of(session, observations, campaign=campaign.code, unit=seen.unit, current=True)
+            await _compare(session, campaign, round, seen.unit, own, observed, now)
 
 
 async def _compare(
-    session: WriteSession, campaign: Campaign, round: Round, unit: str, own: Mapping[str, Decimal | None], now: datetime
-) -> None:
-    observed = await _observed(session, campaign.code, round, unit)
-    if not observed:
+    session: WriteSession, campaign: Campaign, round: Round, unit: str, own: Mapping[str, Decimal | None], observed: Iterable[Any],
+    now: datetime,
+) -> None:  # fmt: skip
+    newest = _newest(observed, round)
+    if not newest:
         return
     last = await _last(session, campaign.code, round.code, unit)
-    for pair, seen in observed.items():
+    for pair, seen in newest.items():
         reported = own.get(pair[0])
         if reported is not None:
             await _step(session, campaign, _facts(seen, round, reported), last.get(pair), now)
@@ -65,10 +69,9 @@ async def _own_figure(session: ReadSession, campaign: str, round: str, unit: str
     return {row.indicator: row.value for row in await session.execute(query)}
 
 
-async def _observed(session: ReadSession, campaign: str, round: Round, unit: str) -> dict[Pair, Any]:
+def _newest(observed: Iterable[Any], round: Round) -> dict[Pair, Any]:
     """The newest observation of each partner about each indicator within the round's window."""
-    rows = await rows_of(session, observations, campaign=campaign, unit=unit, current=True)
-    within = [row for row in rows if round.window_start <= row.as_of <= round.cutoff]
+    within = [row for row in observed if round.window_start <= row.as_of <= round.cutoff]
     return {(row.indicator, row.client): row for row in sorted(within, key=lambda row: row.as_of)}
 
 

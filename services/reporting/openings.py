@@ -1,5 +1,6 @@
 """Why a round takes no report, and the recorded decision by which one unit may report all the same until a given time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,8 +10,8 @@ from sqlalchemy import insert, select
 from services.reporting.models import openings
 from services.reporting.rules.timeliness import GRACE, Lock, locked_since, written
 from shared import audit, campaigns
-from shared.database import ReadSession, WriteSession
-from shared.events.campaign import Campaign, Round
+from shared.database import ReadSession, WriteSession, rows_of
+from shared.events.campaign import Campaign, Phase, Round
 from shared.events.registration import Role
 from shared.identity import new_id
 from shared.messages import Fault, Message, Refused
@@ -65,8 +66,16 @@ async def listed(session: ReadSession, campaign: str, unit: str | None = None) -
 
 async def reason_locked(session: ReadSession, campaign: Campaign, round: Round, unit: str, now: datetime) -> Fault | None:
     """Why the unit cannot report for the round now, since when, and what to do; None when it can."""
-    locked = locked_since(campaign, round, await campaigns.phase_of(session, campaign.code), now)
-    if locked is None or (locked[0] is not Lock.NOT_OPEN and await _is_opened(session, campaign.code, round.code, unit, now)):
+    phase = await campaigns.phase_of(session, campaign.code)
+    opened = await rows_of(session, openings, campaign=campaign.code, unit=unit)
+    return lock_of(campaign, round, phase, opened, now)
+
+
+def lock_of(campaign: Campaign, round: Round, phase: Phase, opened: Iterable[Any], now: datetime) -> Fault | None:
+    """The same from the campaign's phase and the decisions that opened rounds for the unit."""
+    locked = locked_since(campaign, round, phase, now)
+    is_opened = any(row.round == round.code and row.until > now for row in opened)
+    if locked is None or (locked[0] is not Lock.NOT_OPEN and is_opened):
         return None
     return Fault("round", *_words(*locked, round))
 
@@ -76,13 +85,6 @@ async def must_take_reports(session: ReadSession, campaign: Campaign, round: Rou
     fault = await reason_locked(session, campaign, round, unit, now)
     if fault is not None:
         raise Refused(fault)
-
-
-async def _is_opened(session: ReadSession, campaign: str, round: str, unit: str, now: datetime) -> bool:
-    query = select(openings.c.opening).where(
-        openings.c.campaign == campaign, openings.c.round == round, openings.c.unit == unit, openings.c.until > now
-    )
-    return (await session.scalar(query.limit(1))) is not None
 
 
 def _words(lock: Lock, since: datetime, round: Round) -> tuple[Message, Message]:

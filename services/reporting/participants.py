@@ -1,6 +1,6 @@
 """What reporting must know of units that take part: since when, with which targets, and when they were on hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from services.reporting.forms import Reading
 from services.reporting.models import commitments, holds, lifted_holds, participants
 from services.reporting.rules.timeliness import Hold, owes
 from shared import campaigns, units
-from shared.database import ReadSession, WriteSession, insert_new, row_of, rows_of, upsert
+from shared.database import ReadSession, WriteSession, insert_new, row_of, upsert
 from shared.events.campaign import Campaign
 from shared.events.evaluation import HoldLifted, HoldPlaced
 from shared.events.registration import CommitmentApproved, ParticipationApproved
@@ -61,18 +61,17 @@ async def since_when(session: ReadSession, campaign: str, unit: str) -> datetime
     return row.since if row else None
 
 
-async def must_take_part(session: ReadSession, campaign: str, unit: str) -> datetime:
-    """Since when the unit takes part; raises `Refused` when its registration is not approved."""
-    since = await since_when(session, campaign, unit)
-    if since is None:
-        raise Refused(
-            Fault(
-                "unit",
-                Message("Đơn vị chưa được duyệt đăng ký tham gia phong trào."),
-                Message("Hãy gửi đăng ký và chờ Thường trực Hội đồng duyệt rồi báo cáo."),
-            )
-        )
-    return since
+NOT_APPROVED = Fault(
+    "unit",
+    Message("Đơn vị chưa được duyệt đăng ký tham gia phong trào."),
+    Message("Hãy gửi đăng ký và chờ Thường trực Hội đồng duyệt rồi báo cáo."),
+)
+
+
+async def must_take_part(session: ReadSession, campaign: str, unit: str) -> None:
+    """Raise `Refused` when the unit's registration is not approved."""
+    if await since_when(session, campaign, unit) is None:
+        raise Refused(NOT_APPROVED)
 
 
 async def listed(session: ReadSession, campaign: str) -> Mapping[str, Any]:
@@ -103,11 +102,10 @@ async def due_units(session: ReadSession, campaign: str, deadline: datetime) -> 
     return {unit: row.cluster for unit, row in rows.items() if owes(row.since, on_hold.get(unit, ()), deadline)}
 
 
-async def targets(session: ReadSession, campaign: str, unit: str, on: date) -> dict[str, Target]:
+def in_force(committed: Iterable[Any], on: date) -> dict[str, Target]:
     """By assigned indicator the version in force on a day; before its first day a commitment counts as it will begin."""
-    rows = await rows_of(session, commitments, campaign=campaign, unit=unit)
     found: dict[str, Target] = {}
-    for row in sorted(rows, key=lambda row: (row.indicator, row.revision)):
+    for row in sorted(committed, key=lambda row: (row.indicator, row.revision)):
         if row.indicator not in found or row.effective_from <= on:
             found[row.indicator] = Target(row.baseline, row.target, row.unit_of_measure, row.revision)
     return found

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from services.reporting import discrepancies, openings, reports, rounds
+from services.reporting import backgrounds, discrepancies, openings, reports, rounds
 from services.reporting.discrepancies import OPEN, PARTNER, UNIT
 from services.reporting.reports import ReportForm
 from services.reporting.rules.figures import Figure
@@ -68,7 +68,8 @@ async def _take_over(session: WriteSession, row: Any, reason: str, officer: Offi
     campaign = await campaigns.find(session, row.campaign)
     round = rounds.find(campaign, row.round)
     await openings.must_take_reports(session, campaign, round, row.unit, now)
-    report = await reports.of_round(session, row.campaign, row.unit, row.round)
+    background = await backgrounds.of_unit(session, row.campaign, row.unit)
+    report = background.reports[row.round]
     if report.status != ACCEPTED:
         raise Conflict(Fault("", Message("Báo cáo đang được trả lại; hãy chờ đơn vị nộp lại rồi xử lý.")))
     given = tuple(
@@ -79,4 +80,4 @@ async def _take_over(session: WriteSession, row: Any, reason: str, officer: Offi
         for f in await reports.figures_of(session, report.report, report.accepted_revision)
     )  # fmt: skip
     form = ReportForm(row.campaign, row.unit, row.round, Channel.RECONCILIATION, given)
-    await reports.accept(session, campaign, round, form, officer, now)
+    await reports.accept(session, campaign, round, form, officer, now, background)

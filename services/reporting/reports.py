@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
-from services.reporting import discrepancies, openings, participants, rounds, sheets
+from services.reporting import discrepancies, openings, rounds
+from services.reporting.backgrounds import Background
 from services.reporting.models import figures, reports, versions
-from services.reporting.rules.figures import OUTLIER, Figure, judge
+from services.reporting.rules.figures import OUTLIER, Figure
 from services.reporting.rules.timeliness import is_on_time
 from services.reporting.sheets import ACCEPTED, RETURNED
 from shared import audit, campaigns, outbox, security, units
 from shared.clock import local_date
-from shared.database import ReadSession, WriteSession, add, row_of
+from shared.database import ReadSession, WriteSession, add_later, row_of
 from shared.events.campaign import Campaign, Round
 from shared.events.registration import Role
 from shared.events.reporting import Channel, ReportAccepted, ReportedValue, ReportReturned
@@ -57,25 +58,14 @@ class Receipt(NamedTuple):
     submitted_at: datetime
     flags: tuple[str, ...]
 
+    def kept(self) -> dict[str, Any]:
+        """The receipt as JSON."""
+        return self._asdict() | {"submitted_at": self.submitted_at.isoformat(), "flags": list(self.flags)}
 
-class NoteNeeded(Refused):
-    """Nothing is wrong, but a value looks odd: a note or a confirmation settles it."""
-
-
-async def submit(session: WriteSession, form: ReportForm, actor: Officer | System, now: datetime) -> Receipt:
-    """Take in a unit's report for a round, or a correction of it. Raises `Refused` with every fault; then nothing has changed."""
-    campaign = await campaigns.find(session, form.campaign)
-    round = rounds.find(campaign, form.round)
-    await openings.must_take_reports(session, campaign, round, form.unit, now)
-    await participants.must_take_part(session, campaign.code, form.unit)
-    await lock(session, [key_of(campaign.code, form.unit)])
-    sheet = await sheets.find(session, campaign, round, form.unit)
-    verdict = judge(form.figures, sheet.known, round, local_date(now))
-    if verdict.faults:
-        raise Refused(*verdict.faults)
-    if form.asks:
-        _ask(form.figures, verdict.flags)
-    return await accept(session, campaign, round, form, actor, now, verdict.flags)
+    @classmethod
+    def restored(cls, kept: Mapping[str, Any]) -> "Receipt":
+        """A receipt that was kept."""
+        return cls(**{**kept, "submitted_at": datetime.fromisoformat(kept["submitted_at"]), "flags": tuple(kept["flags"])})
 
 
 def key_of(campaign: str, unit: str) -> str:
@@ -83,34 +73,21 @@ def key_of(campaign: str, unit: str) -> str:
     return f"reporting|{campaign}|{unit}"
 
 
-def _ask(given: Sequence[Figure], flags: Sequence[str]) -> None:
-    odd = [
-        Fault(
-            f"values.{place}.note",
-            Message("Giá trị chênh bất thường so với các kỳ trước hoặc so với chỉ tiêu."),
-            Message("Nếu gõ nhầm, hãy sửa; nếu đúng, hãy nêu lý do ở ghi chú hoặc đánh dấu đã kiểm tra."),
-        )
-        for place, figure in enumerate(given)
-        if figure.indicator in flags and not figure.note.strip() and not figure.confirmed
-    ]
-    if odd:
-        raise NoteNeeded(*odd)
-
-
 async def accept(
-    session: WriteSession, campaign: Campaign, round: Round, form: ReportForm, actor: Officer | System, now: datetime, flags: Sequence[str] = ()
-) -> Receipt:
+    session: WriteSession, campaign: Campaign, round: Round, form: ReportForm, actor: Officer | System, now: datetime,
+    background: Background, flags: Sequence[str] = (),
+) -> Receipt:  # fmt: skip
     """Write a report that has been decided on: rows, event, audit, and the comparison with what partners saw."""
-    before = await of_round(session, campaign.code, form.unit, round.code)
+    before = background.reports.get(round.code)
     row = _next(before, round, now) | {"campaign": campaign.code, "unit": form.unit, "round": round.code}
-    await _save(session, before is None, row)
-    await _save_version(session, row, form, actor, flags)
+    _save(session, before is None, row)
+    _save_version(session, row, form, actor, flags)
     await outbox.record(session, _accepted(row, form), now)
     await audit.record(
         session, actor, "report.corrected" if before else "report.submitted", row["report"], now,
         unit=form.unit, round=round.code, revision=row["revision"], on_time=row["on_time"], channel=form.channel,
     )  # fmt: skip
-    await discrepancies.compare_report(session, campaign, round, form, now)
+    await discrepancies.compare_report(session, campaign, round, form, background.observed, now)
     return Receipt(row["report"], row["revision"], ACCEPTED, row["on_time"], now, tuple(flags))
 
 
@@ -131,17 +108,20 @@ def _next(before: Any, round: Round, now: datetime) -> dict[str, Any]:
     }
 
 
-async def _save(session: WriteSession, new: bool, row: Mapping[str, Any]) -> None:
+_RENEW = update(reports).where(reports.c.report == bindparam("this"))
+
+
+def _save(session: WriteSession, new: bool, row: Mapping[str, Any]) -> None:
     if new:
-        await add(session, reports, row)
+        add_later(session, reports, row)
     else:
-        await session.execute(update(reports).where(reports.c.report == row["report"]).values(row))
+        session.later(_RENEW, {**row, "this": row["report"]})
 
 
-async def _save_version(
+def _save_version(
     session: WriteSession, row: Mapping[str, Any], form: ReportForm, actor: Officer | System, flags: Sequence[str]
 ) -> None:
-    await _append(session, row, ACCEPTED, form.channel, actor, row["submitted_at"])
+    _append(session, row, ACCEPTED, form.channel, actor, row["submitted_at"])
     key = {"report": row["report"], "revision": row["revision"]}
     rows = [
         {
@@ -150,10 +130,10 @@ async def _save_version(
         }
         for place, f in enumerate(form.figures)
     ]  # fmt: skip
-    await add(session, figures, *rows)
+    add_later(session, figures, *rows)
 
 
-async def _append(
+def _append(
     session: WriteSession, row: Mapping[str, Any], status: str, channel: Channel, actor: Officer | System, now: datetime,
     reason: str = "", notes: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
@@ -161,7 +141,7 @@ async def _append(
         "report": row["report"], "revision": row["revision"], "status": status, "channel": channel, "at": now, "actor": actor.id,
         "actor_name": actor.name, "reason": reason, "notes": dict(notes or {}),
     }  # fmt: skip
-    await add(session, versions, version)
+    add_later(session, versions, version)
 
 
 def _accepted(row: Mapping[str, Any], form: ReportForm) -> ReportAccepted:
@@ -187,7 +167,7 @@ async def give_back(session: WriteSession, form: ReturnForm, officer: Officer, n
     await _check_return(session, form, row, now)
     after = {"revision": row.revision + 1, "status": RETURNED, "returns": row.returns + 1}
     await session.execute(update(reports).where(reports.c.report == row.report).values(after))
-    await _append(session, {"report": row.report, **after}, RETURNED, Channel.PAGE, officer, now, form.reason, form.notes)
+    _append(session, {"report": row.report, **after}, RETURNED, Channel.PAGE, officer, now, form.reason, form.notes)
     event = ReportReturned(
         campaign=row.campaign, unit=row.unit, round=row.round, report=row.report, revision=after["revision"], reason=form.reason,
         notes=tuple(f"{indicator}: {note}" for indicator, note in form.notes.items()), returned_by=officer.id,
@@ -228,11 +208,6 @@ async def _check_return(session: ReadSession, form: ReturnForm, row: Any, now: d
     strange = sorted(set(form.notes) - known)
     if strange:
         raise Refused(*(Fault(f"notes.{code}", Message("Báo cáo không có chỉ tiêu “{code}”.", code=code)) for code in strange))
-
-
-async def of_round(session: ReadSession, campaign: str, unit: str, round: str) -> Any:
-    """The unit's report for a round, or None."""
-    return await row_of(session, reports, campaign=campaign, unit=unit, round=round)
 
 
 async def find(session: ReadSession, report: str) -> Any:

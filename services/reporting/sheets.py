@@ -4,22 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select
-
-from services.reporting import participants
-from services.reporting.models import figures, reports
+from services.reporting import backgrounds, participants
+from services.reporting.backgrounds import Background
 from services.reporting.rules.figures import Known
 from shared.database import ReadSession
 from shared.events.campaign import Campaign, Round
 from shared.events.reporting import ValueKind
 
 ACCEPTED, RETURNED = "accepted", "returned"
-_FIGURES = (
-    select(reports.c.round, reports.c.status, figures)
-    .join(figures, and_(figures.c.report == reports.c.report, figures.c.revision == reports.c.accepted_revision))
-    .where(reports.c.campaign == bindparam("campaign"), reports.c.unit == bindparam("unit"))
-    .order_by(figures.c.place)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +26,14 @@ class Sheet:
 
 
 async def find(session: ReadSession, campaign: Campaign, round: Round, unit: str) -> Sheet:
-    """Put together a unit's sheet. Figures of reports that are returned do not count as history."""
-    targets = await participants.targets(session, campaign.code, unit, round.cutoff)
-    by_round = await _figures_by_round(session, campaign.code, unit)
+    """A unit's sheet as it stands now."""
+    return put_together(campaign, round, await backgrounds.of_unit(session, campaign.code, unit))
+
+
+def put_together(campaign: Campaign, round: Round, background: Background) -> Sheet:
+    """A unit's sheet from its background. Figures of reports that are returned do not count as history."""
+    targets = participants.in_force(background.committed, round.cutoff)
+    by_round = {code: (rows[0].status, {row.indicator: row for row in rows}) for code, rows in background.figures.items()}
     past = [by_round[r.code] for r in _before(campaign, round) if r.code in by_round and by_round[r.code][0] == ACCEPTED]
     given = by_round.get(round.code, (ACCEPTED, {}))[1]
     before = {code: row for _, rows in past for code, row in rows.items() if row.value is not None}
@@ -59,11 +56,3 @@ async def find(session: ReadSession, campaign: Campaign, round: Round, unit: str
 
 def _before(campaign: Campaign, round: Round) -> list[Round]:
     return sorted((r for r in campaign.rounds if r.cutoff < round.cutoff), key=lambda r: r.cutoff)
-
-
-async def _figures_by_round(session: ReadSession, campaign: str, unit: str) -> dict[str, tuple[str, dict[str, Any]]]:
-    """By round: the report's status and the figures of its last accepted revision."""
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
-    for row in await session.execute(_FIGURES, {"campaign": campaign, "unit": unit}):
-        found.setdefault(row.round, (row.status, {}))[1][row.indicator] = row
-    return found

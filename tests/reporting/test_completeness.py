@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from services.reporting import completeness, reports
+from services.reporting import completeness, reports, submissions
 from services.reporting.completeness import Standing
 from shared.database import Database
 from shared.events.evaluation import HoldPlaced
@@ -29,7 +29,7 @@ DAY = timedelta(days=1)
 
 async def submit(database: Database, unit: str, now, **more) -> str:
     async with database.write() as session:
-        return (await reports.submit(session, form(unit, **more), clerk(unit), now)).report
+        return (await submissions.submit(session, form(unit, **more), clerk(unit), now)).report
 
 
 async def standings(database: Database, now, round: str = "ky-1") -> dict[str, Standing]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.reporting import discrepancies, reconciliation, reports
+from services.reporting import discrepancies, reconciliation, reports, submissions
 from services.reporting.reconciliation import ResolveForm
 from shared.database import Database
 from shared.events.registration import Role
@@ -20,7 +20,7 @@ NOW = OPENED + timedelta(days=2)
 async def submit(database: Database, disbursed: str, now=NOW) -> str:
     async with database.write() as session:
         given = world.form(given=world.figures("20", disbursed))
-        return (await reports.submit(session, given, clerk(), now)).report
+        return (await submissions.submit(session, given, clerk(), now)).report
 
 
 async def see(database: Database, value: str, event: str = "kb-1", as_of: str = "2023-07-14") -> None:

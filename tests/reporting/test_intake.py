@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from services.reporting import intake, observations
+from services.reporting import intake, observations, submissions
 from services.reporting.models import inbound
 from shared.database import Database
 from shared.delivery import Inbound
@@ -215,9 +215,8 @@ async def test_no_message_ever_breaks_the_intake(body: bytes, headers: dict[str,
 
 
 async def test_a_figure_of_another_window_is_compared_with_no_report(movement: Database) -> None:
-    from services.reporting import reports
 
     async with movement.write() as session:
-        await reports.submit(session, world.form(), world.clerk(), NOW)
+        await submissions.submit(session, world.form(), world.clerk(), NOW)
     await arrive(movement, binary(observed("90", as_of="2023-05-01")), NOW)
     assert await said(movement, DiscrepancyOpened) == []

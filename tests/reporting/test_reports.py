@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select
 
-from services.reporting import openings, reports
+from services.reporting import backgrounds, openings, participants, reports, submissions
 from services.reporting.models import figures, versions
 from services.reporting.openings import OpeningForm
-from services.reporting.reports import NoteNeeded, Receipt, ReportForm, ReturnForm
+from services.reporting.reports import Receipt, ReportForm, ReturnForm
+from services.reporting.submissions import NoteNeeded
 from shared import audit
 from shared.database import Database
 from shared.events.campaign import Phase
@@ -24,7 +25,7 @@ DAY = timedelta(days=1)
 
 async def submit(database: Database, given: ReportForm | None = None, now=OPENED + DAY) -> Receipt:
     async with database.write() as session:
-        return await reports.submit(session, given or form(), clerk(), now)
+        return await submissions.submit(session, given or form(), clerk(), now)
 
 
 async def give_back(database: Database, report: str, officer, now=OPENED + 2 * DAY, reason="Số thu sai", notes=None) -> Receipt:
@@ -208,11 +209,9 @@ async def test_an_opening_ends_within_a_month_and_lies_ahead(movement: Database)
 
 
 async def test_a_target_amended_later_leaves_earlier_rounds_their_target(movement: Database) -> None:
-    from services.reporting import participants
-
     raised = world.committed(COMMUNE, world.REVENUE, "108", "ty-dong", revision=2, effective_from=date(2023, 8, 1))
     await hear(movement, raised)
     async with movement.read() as session:
-        before = await participants.targets(session, world.CODE, COMMUNE, date(2023, 7, 14))
-        after = await participants.targets(session, world.CODE, COMMUNE, date(2023, 8, 14))
+        committed = (await backgrounds.of_unit(session, world.CODE, COMMUNE)).committed
+    before, after = (participants.in_force(committed, date(2023, month, 14)) for month in (7, 8))
     assert (before[world.REVENUE].target, after[world.REVENUE].target) == (Decimal(100), Decimal(108))

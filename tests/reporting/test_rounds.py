@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
-from services.reporting import participants, reports, rounds
+from services.reporting import participants, rounds, submissions
 from shared.database import Database
 from shared.events.evaluation import HoldLifted, HoldPlaced
 from shared.events.registration import CampaignPublished
@@ -31,7 +31,7 @@ async def test_a_long_jump_does_everything_due_in_the_order_of_time(movement: Da
 async def test_at_the_deadline_who_is_missing_is_told_and_who_reported_is_not(movement: Database) -> None:
     await tick(movement, OPENED)
     async with movement.write() as session:
-        await reports.submit(session, world.form(), world.clerk(), OPENED + timedelta(days=1))
+        await submissions.submit(session, world.form(), world.clerk(), OPENED + timedelta(days=1))
     await tick(movement, DEADLINE)
     await tick(movement, DEADLINE + timedelta(minutes=1))
     assert {e.unit for e in await said(movement, ReportMissed)} == {OTHER, DISTRICT}

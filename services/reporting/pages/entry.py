@@ -14,9 +14,10 @@ from services.reporting.api import NO_DAY, counted
 from services.reporting.forms import Reading
 from services.reporting.pages.due import Campaign
 from services.reporting.pages.words import KINDS, STATUSES
-from services.reporting.reports import NoteNeeded, ReportForm
+from services.reporting.reports import ReportForm
 from services.reporting.rules.figures import Figure, Known, judge, titled
 from services.reporting.sheets import Sheet
+from services.reporting.submissions import NoteNeeded, Submission, intake_of
 from shared import numbers, security, units
 from shared.clock import local_date
 from shared.database import ReadSession
@@ -68,8 +69,7 @@ async def submit(request: Request, here: Here, officer: SignedIn, round: str, ca
         with counted(here, Channel.PAGE):
             figures = _figures(sheet, typed, language_of(request), local_date(now))
             form = ReportForm(sheet.campaign.code, officer.unit, round, Channel.PAGE, figures, asks=True)
-            async with here.database.write() as session:
-                receipt = await reports.submit(session, form, officer, now)
+            receipt = await intake_of(here).ask(Submission(form, officer, now))
     except Refused as refusal:
         await errors.note(request, refusal.status, refusal.faults)
         async with here.database.read() as session:
