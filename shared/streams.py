@@ -4,8 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, PersistMode, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    PersistMode,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
 from shared.inbox import MAX_DELIVER, Hears
 from shared.messages import Refused
@@ -83,7 +91,7 @@ async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig) -
         return ""
     try:
         await jetstream.update_stream(wanted)
-    except BadRequestError as error:  # where a stream is stored, for one, cannot be changed once it is there
+    except (BadRequestError, ServerError) as error:  # where a stream is stored, for one, cannot be changed once it is there
         raise Refused.because("Máy chủ NATS không nhận thay đổi của luồng {stream}: {reason}.", stream=wanted.name, reason=error.description) from None
     return f"stream {wanted.name}: updated"
 

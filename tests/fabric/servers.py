@@ -12,8 +12,8 @@ import httpx
 from shared.bundled import _die_with_parent, free_port, program
 
 CONFIGURATION = """
-listen: "127.0.0.1:{port}"
-http: "127.0.0.1:{monitor}"
+listen: "{}"
+http: "{}"
 server_name: {name}
 {jetstream}
 {cluster}
@@ -30,21 +30,25 @@ async def nats_server(
     folder: Path, *, sync: str = "sync_interval: always", jetstream: bool = True, name: str = "n1", cluster: str = ""
 ) -> AsyncIterator[Address]:
     """A server that answers on both its ports, ended afterwards."""
-    folder.mkdir(parents=True, exist_ok=True)
-    port, monitor = free_port(), free_port()
+    address = Address(f"nats://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}")
     block = f'jetstream {{ store_dir: "{folder}/jetstream"\n {sync} }}' if jetstream else ""
-    file = folder / "nats.conf"
-    file.write_text(CONFIGURATION.format(port=port, monitor=monitor, name=name, jetstream=block, cluster=cluster))
+    file = _configure(folder, CONFIGURATION.format(*(one.partition("//")[2] for one in address), name=name, jetstream=block, cluster=cluster))
     with (folder / "nats.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             program(), "-c", str(file), stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_parent
         )
     try:
-        await _answering(f"http://127.0.0.1:{monitor}/varz")
-        yield Address(f"nats://127.0.0.1:{port}", f"http://127.0.0.1:{monitor}")
+        await _answering(f"{address.monitor}/varz")
+        yield address
     finally:
         process.terminate()
         await process.wait()
+
+
+def _configure(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "nats.conf").write_text(text)
+    return folder / "nats.conf"
 
 
 async def _answering(page: str) -> None:

@@ -1,13 +1,16 @@
 """A service starts only on a broker that keeps what it acknowledges and holds what was declared; otherwise one sentence says the cure."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+from asyncio.subprocess import PIPE
 
 import nats
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig, PersistMode, StorageType, StreamConfig
+from nats.js.errors import ServerError, ServiceUnavailableError
 
 from services import local
 from shared import gates, streams
@@ -134,7 +137,7 @@ async def test_a_stream_that_differs_from_its_declaration_is_refused(server, jet
 async def test_provisioning_mends_what_was_refused_and_says_what_cannot_be_changed(server, jetstream):
     given = settings(server.nats, [server.monitor])
     [wanted] = [config for config in streams.stream_configs([], 1) if config.name == "CLOCK"]
-    await jetstream.update_stream(StreamConfig(**{**vars(wanted), "max_age": 60}))
+    await jetstream.update_stream(StreamConfig(**{**vars(wanted), "max_age": 3600}))
     assert "CLOCK differs" in await refusal(given)
     await provision(jetstream)
     await gates.check(given, HEARS)
@@ -175,18 +178,24 @@ async def test_a_cluster_is_waited_for_and_passes_when_each_of_its_servers_is_na
     async with nats_cluster(tmp_path) as servers:
         monitors = [server.monitor for server in servers]
         connection = await nats.connect(servers[0].nats)
-        async with asyncio.timeout(30):
-            while not (await connection.jetstream().account_info()).api:
-                await asyncio.sleep(0.2)
-        await provision(connection.jetstream(), replicas=3)
+        await provision_patiently(connection.jetstream())
         await connection.close()
         await gates.check(settings(servers[1].nats, monitors, replicas=3), HEARS)
         assert "2 of 3 servers" in await refusal(settings(servers[0].nats, monitors[:2], replicas=3))
 
 
+async def provision_patiently(jetstream):
+    """A cluster that has just started answers nothing, or that it is not ready, until its servers have chosen a leader."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(nats.errors.TimeoutError, ServiceUnavailableError, ServerError):
+                return await provision(jetstream, replicas=3)
+            await asyncio.sleep(0.2)
+
+
 async def thidua_run(**environment):
     command = [sys.executable, "-m", "services", "run", "reporting"]
-    return await asyncio.create_subprocess_exec(*command, env=os.environ | environment, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+    return await asyncio.create_subprocess_exec(*command, env=os.environ | environment, stdout=PIPE, stderr=PIPE)
 
 
 async def test_a_stopped_service_ends_with_status_1_and_one_line(server, tmp_path):
