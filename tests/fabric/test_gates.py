@@ -9,6 +9,7 @@ from asyncio.subprocess import PIPE
 
 import nats
 import pytest
+from nats.errors import NoServersError
 from nats.js.api import AckPolicy, ConsumerConfig, PersistMode, StorageType, StreamConfig
 from nats.js.errors import ServerError, ServiceUnavailableError
 
@@ -193,22 +194,36 @@ async def provision_patiently(jetstream):
             await asyncio.sleep(0.2)
 
 
-async def thidua_run(**environment):
-    command = [sys.executable, "-m", "services", "run", "reporting"]
+async def thidua(*arguments, **environment):
+    command = [sys.executable, "-m", "services", *arguments]
     return await asyncio.create_subprocess_exec(*command, env=os.environ | environment, stdout=PIPE, stderr=PIPE)
 
 
 async def test_a_stopped_service_ends_with_status_1_and_one_line(server, tmp_path):
-    process = await thidua_run(THIDUA_NATS_URL=server.nats, THIDUA_NATS_MONITOR_URL=server.monitor, THIDUA_DATA=str(tmp_path))
+    process = await thidua("run", "reporting", "--data", str(tmp_path), THIDUA_NATS_URL=server.nats, THIDUA_NATS_MONITOR_URL=server.monitor)
     told, errors = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, told) == (1, b"")
     assert errors.decode().splitlines() == ["Chưa có luồng REGISTRATION: hãy chạy thidua provision."]
 
 
+async def test_all_four_services_in_one_process_are_stopped_alike_on_a_broker_that_is_named(tmp_path):
+    async with nats_server(tmp_path / "nats", sync="") as server:
+        process = await thidua("up", "--data", str(tmp_path), THIDUA_NATS_URL=server.nats, THIDUA_NATS_MONITOR_URL=server.monitor)
+        told, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, told) == (1, b"")
+    [line] = errors.decode().splitlines()
+    assert "sync_interval: always" in line
+
+
 async def test_a_service_waits_for_its_broker_and_meanwhile_can_be_stopped(tmp_path):
-    port = free_port()
-    process = await thidua_run(THIDUA_NATS_URL=f"nats://127.0.0.1:{port}", THIDUA_NATS_MONITOR_URL="http://127.0.0.1:1", THIDUA_DATA=str(tmp_path))
+    away = f"nats://127.0.0.1:{free_port()}"
+    process = await thidua("run", "reporting", "--data", str(tmp_path), THIDUA_NATS_URL=away, THIDUA_NATS_MONITOR_URL="http://127.0.0.1:1")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(process.wait(), 6)
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 10) == -signal.SIGTERM
+
+
+async def test_a_broker_that_never_comes_is_told_when_patience_ends():
+    with pytest.raises(NoServersError):
+        await gates.check(settings(f"nats://127.0.0.1:{free_port()}", ["http://127.0.0.1:1"]), HEARS, 0.2)
