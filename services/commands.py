@@ -15,7 +15,7 @@ import uvicorn
 
 from services import local
 from services.local import Local, database_of
-from shared import audit, broker, clock, deadletters, security
+from shared import audit, broker, clock, deadletters, gates, security
 from shared.bundled import BundledBroker, running_in
 from shared.clock import Clock
 from shared.delivery import STRUCTURED
@@ -69,6 +69,8 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
     for which in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(which, stop.set)
     async with Local(settings) as whole:
+        if settings.nats_url:
+            await gates.check(settings, [local.hears_of(service) for service in SERVICES])
         await whole.start()
         whole.tick()
         print(f"pages at {await whole.serve(settings.port)}", file=sys.stderr)
@@ -78,7 +80,8 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
 
 @command
 async def run(given: argparse.Namespace, settings: Settings) -> int:
-    """One service; streams, durables and tables must be there. Each ticks: the broker keeps one tick of every minute."""
+    """One service; broker, streams, durables and tables must be right. Each ticks: the broker keeps one tick of every minute."""
+    await gates.check(settings, [local.hears_of(given.service)])
     app = local.app_of(given.service, settings)
     if not settings.simulated:
         app.state.service.jobs += (_tick,)

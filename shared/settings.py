@@ -24,6 +24,11 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; the demo takes the next free one if it is taken.")
     nats_url: str = Field(default="", description="Broker address; empty starts the bundled nats-server.")
+    nats_monitor_url: str = Field(
+        default="",
+        description="Monitoring address of each server of the broker named above, separated by commas, for example http://broker:8222; "
+        "there a service reads, before it starts, that acknowledged means written to disk.",
+    )
     database_url: str = Field(
         default="", description="PostgreSQL address, one schema per service; empty means one SQLite file per service."
     )

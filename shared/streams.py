@@ -4,10 +4,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    PersistMode,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
 from shared.inbox import MAX_DELIVER, Hears
+from shared.messages import Refused
 from shared.settings import SERVICES
 
 ACK_WAIT_SECONDS = 5.0
@@ -15,6 +24,10 @@ MAX_ACK_PENDING = 2000
 INBOUND_MAX_MESSAGES = 1_000_000
 INBOUND_MAX_BYTES = 1 << 30
 CLOCK_MAX_MESSAGES = 50_000
+STREAM_FIELDS = (
+    "subjects", "storage", "retention", "discard", "max_msgs", "max_bytes", "max_age", "max_msgs_per_subject", "duplicate_window", "no_ack",
+)  # fmt: skip
+DURABLE_FIELDS = ("ack_policy", "ack_wait", "max_deliver", "max_ack_pending")
 
 
 @dataclass(frozen=True)
@@ -74,15 +87,31 @@ async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig) -
     except NotFoundError:
         await jetstream.add_stream(wanted)
         return f"stream {wanted.name}: made"
-    fields = ("subjects", "max_msgs", "max_bytes", "max_age", "discard", "num_replicas", "duplicate_window")
-    if all(getattr(present, field) == getattr(wanted, field) for field in fields if getattr(wanted, field) is not None):
+    if not stream_differences(present, wanted) and present.num_replicas == wanted.num_replicas:
         return ""
-    await jetstream.update_stream(wanted)
+    try:
+        await jetstream.update_stream(wanted)
+    except (BadRequestError, ServerError) as error:  # where a stream is stored, for one, cannot be changed once it is there
+        raise Refused.because("Máy chủ NATS không nhận thay đổi của luồng {stream}: {reason}.", stream=wanted.name, reason=error.description) from None
     return f"stream {wanted.name}: updated"
 
 
 async def _provision_durable(jetstream: JetStreamContext, place: Durable) -> str:
-    wanted = ConsumerConfig(
+    wanted = durable_config(place)
+    try:
+        present = (await jetstream.consumer_info(place.stream, place.service)).config
+    except NotFoundError:
+        await jetstream.add_consumer(place.stream, wanted)
+        return f"durable {place.stream}/{place.service}: made"
+    if not durable_differences(present, wanted):
+        return ""
+    await jetstream.add_consumer(place.stream, wanted)
+    return f"durable {place.stream}/{place.service}: updated"
+
+
+def durable_config(place: Durable) -> ConsumerConfig:
+    """The declaration of a durable."""
+    return ConsumerConfig(
         durable_name=place.service,
         filter_subjects=list(place.subjects),
         ack_policy=AckPolicy.EXPLICIT,
@@ -90,17 +119,19 @@ async def _provision_durable(jetstream: JetStreamContext, place: Durable) -> str
         max_deliver=MAX_DELIVER + 2,  # two more than the inbox uses, so that a crash at the last one still leaves a dead letter
         max_ack_pending=MAX_ACK_PENDING,
     )
-    try:
-        present = (await jetstream.consumer_info(place.stream, place.service)).config
-    except NotFoundError:
-        await jetstream.add_consumer(place.stream, wanted)
-        return f"durable {place.stream}/{place.service}: made"
-    subjects = present.filter_subjects or [present.filter_subject]
-    same = sorted(map(str, subjects)) == sorted(place.subjects)
-    if same and all(getattr(present, f) == getattr(wanted, f) for f in ("ack_wait", "max_deliver", "max_ack_pending")):
-        return ""
-    await jetstream.add_consumer(place.stream, wanted)
-    return f"durable {place.stream}/{place.service}: updated"
+
+
+def stream_differences(present: StreamConfig, wanted: StreamConfig) -> list[str]:
+    """The names of the settings in which a stream is not as declared. How many copies it has is a matter of its own."""
+    differing = [f for f in STREAM_FIELDS if getattr(wanted, f) is not None and getattr(present, f) != getattr(wanted, f)]
+    return differing if present.persist_mode != PersistMode.ASYNC else ["persist_mode", *differing]  # else it is acknowledged unwritten
+
+
+def durable_differences(present: ConsumerConfig, wanted: ConsumerConfig) -> list[str]:
+    """The names of the settings in which a durable is not as declared."""
+    subjects = present.filter_subjects or [present.filter_subject or ""]
+    differing = [f for f in DURABLE_FIELDS if getattr(present, f) != getattr(wanted, f)]
+    return differing if sorted(subjects) == sorted(wanted.filter_subjects or []) else ["filter_subjects", *differing]
 
 
 async def lag(jetstream: JetStreamContext, places: Iterable[Durable]) -> dict[str, int]:

@@ -1,0 +1,232 @@
+"""A service starts only on a broker that keeps what it acknowledges and holds what was declared; otherwise one sentence says the cure."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+
+import nats
+import pytest
+from nats.errors import NoServersError
+from nats.js.api import AckPolicy, ConsumerConfig, PersistMode, StorageType, StreamConfig
+from nats.js.errors import ServerError, ServiceUnavailableError
+
+from services import local
+from shared import gates, streams
+from shared import settings as configuration
+from shared.bundled import free_port
+from shared.messages import Refused
+from tests.fabric.servers import nats_cluster, nats_server, server_that_says
+
+HEARS = [local.hears_of("reporting")]
+CLIENT = "kho-bac"
+
+
+@pytest.fixture
+async def server(tmp_path):
+    async with nats_server(tmp_path / "nats") as address:
+        yield address
+
+
+@pytest.fixture
+async def jetstream(server):
+    """The JetStream of a server on which everything was provisioned."""
+    connection = await nats.connect(server.nats)
+    await provision(connection.jetstream())
+    yield connection.jetstream()
+    await connection.close()
+
+
+async def provision(jetstream, replicas=1):
+    await streams.provision(jetstream, streams.stream_configs([CLIENT], replicas), streams.durables(HEARS, [CLIENT]))
+
+
+def settings(nats_url="", monitors=(), **more):
+    return configuration.load({}, nats_url=nats_url, nats_monitor_url=",".join(monitors), **more)
+
+
+async def refusal(given, patience=0.0):
+    with pytest.raises(Refused) as caught:
+        await gates.check(given, HEARS, patience)
+    [fault] = caught.value.faults
+    assert fault.render("en") != fault.render("vi")
+    return fault.render("en")
+
+
+async def test_a_right_server_passes(server, jetstream):
+    await gates.check(settings(server.nats, [server.monitor]), HEARS)
+    await gates.check(settings(server.nats, [f" {server.monitor}/ ", ""]), HEARS)
+
+
+async def test_a_broker_that_is_not_named_or_cannot_be_verified_is_refused(server, jetstream):
+    assert "THIDUA_NATS_URL is empty" in await refusal(settings())
+    assert "cannot be verified" in await refusal(settings(server.nats))
+
+
+@pytest.mark.parametrize("version", ["2.14.2", "2.9.25", "1.99.99", "2.14.3-RC.1", "unknown"])
+async def test_an_old_server_is_refused(version):
+    async with server_that_says(version) as url:
+        assert f"is version {version}" in await refusal(settings(url, ["http://127.0.0.1:1"]))
+
+
+@pytest.mark.parametrize("version", ["2.14.3", "2.14.10", "2.15.0-preview.2", "3.0.0"])
+def test_a_new_one_is_not(version):
+    gates.recent("n1", version)
+
+
+@pytest.mark.parametrize("sync", ["", "sync_interval: 2m", 'sync_interval: "1ms"'])
+async def test_a_server_that_acknowledges_before_it_writes_is_refused(tmp_path, sync):
+    async with nats_server(tmp_path, sync=sync) as server:
+        connection = await nats.connect(server.nats)
+        await provision(connection.jetstream())
+        await connection.close()
+        assert "n1 acknowledges before it has written" in await refusal(settings(server.nats, [server.monitor]))
+
+
+async def test_the_setting_in_force_counts_and_not_the_file(tmp_path):
+    async with nats_server(tmp_path, sync="") as server:
+        file = tmp_path / "nats.conf"
+        file.write_text(file.read_text().replace("jetstream {", "jetstream { sync_interval: always\n"))
+        assert "n1 acknowledges before it has written" in await refusal(settings(server.nats, [server.monitor]))
+
+
+async def test_another_broker_s_monitor_proves_nothing(tmp_path, server, jetstream):
+    async with nats_server(tmp_path / "other") as other:
+        assert "0 of 1 servers" in await refusal(settings(server.nats, [other.monitor]))
+
+
+@pytest.mark.parametrize("monitor", ["http://127.0.0.1:1", "ftp://127.0.0.1", "127.0.0.1:8222", "http://127.0.0.1:99999999"])
+async def test_a_monitor_that_does_not_answer_is_refused_by_its_address(server, jetstream, monitor):
+    assert f"at {monitor} cannot be read" in await refusal(settings(server.nats, [monitor]))
+
+
+async def test_a_page_that_is_no_monitor_is_refused(server, jetstream):
+    assert "cannot be read" in await refusal(settings(server.nats, [f"{server.monitor}/connz"]))
+
+
+async def test_a_server_without_jetstream_is_refused(tmp_path):
+    async with nats_server(tmp_path, jetstream=False) as server:
+        assert "0 of 1 servers" in await refusal(settings(server.nats, [server.monitor]))
+
+
+async def test_a_missing_stream_is_refused(server, jetstream):
+    await jetstream.delete_stream("NOTIFICATION")
+    assert "stream NOTIFICATION is missing" in await refusal(settings(server.nats, [server.monitor]))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"max_age": 3600}, "max_age"),
+        ({"max_msgs": 10}, "max_msgs"),
+        ({"max_msgs_per_subject": 1}, "max_msgs_per_subject"),
+        ({"no_ack": True}, "no_ack"),
+        ({"subjects": ["registration.campaign.>"]}, "subjects"),
+        ({"storage": StorageType.MEMORY}, "storage"),
+        ({"persist_mode": PersistMode.ASYNC}, "persist_mode"),
+    ],
+)
+async def test_a_stream_that_differs_from_its_declaration_is_refused(server, jetstream, change, named):
+    await jetstream.delete_stream("REGISTRATION")
+    [wanted] = [config for config in streams.stream_configs([], 1) if config.name == "REGISTRATION"]
+    await jetstream.add_stream(StreamConfig(**{**vars(wanted), **change}))
+    assert f"stream REGISTRATION differs from its declaration in {named}:" in await refusal(settings(server.nats, [server.monitor]))
+
+
+async def test_provisioning_mends_what_was_refused_and_says_what_cannot_be_changed(server, jetstream):
+    given = settings(server.nats, [server.monitor])
+    [wanted] = [config for config in streams.stream_configs([], 1) if config.name == "CLOCK"]
+    await jetstream.update_stream(StreamConfig(**{**vars(wanted), "max_age": 3600}))
+    assert "CLOCK differs" in await refusal(given)
+    await provision(jetstream)
+    await gates.check(given, HEARS)
+    await jetstream.delete_stream("CLOCK")
+    await jetstream.add_stream(StreamConfig(**{**vars(wanted), "storage": StorageType.MEMORY}))
+    with pytest.raises(Refused, match="CLOCK"):
+        await provision(jetstream)
+
+
+@pytest.mark.parametrize("stream", ["CLOCK", "INBOUND_kho-bac"])
+async def test_a_missing_durable_is_refused(server, jetstream, stream):
+    await jetstream.delete_consumer(stream, "reporting")
+    assert f"durable {stream}/reporting is missing" in await refusal(settings(server.nats, [server.monitor]))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"filter_subjects": ["clock.day.>"]}, "filter_subjects"),
+        ({"max_deliver": 1}, "max_deliver"),
+        ({"ack_wait": 300.0}, "ack_wait"),
+        ({"ack_policy": AckPolicy.NONE, "ack_wait": None, "max_ack_pending": None, "max_deliver": None}, "ack_policy"),
+    ],
+)
+async def test_a_durable_that_differs_from_its_declaration_is_refused(server, jetstream, change, named):
+    [place] = [place for place in streams.durables(HEARS, []) if place.stream == "CLOCK"]
+    await jetstream.delete_consumer("CLOCK", "reporting")
+    await jetstream.add_consumer("CLOCK", ConsumerConfig(**{**vars(streams.durable_config(place)), **change}))
+    assert f"durable CLOCK/reporting differs from its declaration in {named}" in await refusal(settings(server.nats, [server.monitor]))
+
+
+async def test_fewer_copies_than_wanted_are_refused(server, jetstream):
+    told = await refusal(settings(server.nats, [server.monitor], replicas=3))
+    assert "REGISTRATION has 1 copies, THIDUA_REPLICAS wants 3" in told
+
+
+async def test_a_cluster_is_waited_for_and_passes_when_each_of_its_servers_is_named(tmp_path):
+    async with nats_cluster(tmp_path) as servers:
+        monitors = [server.monitor for server in servers]
+        connection = await nats.connect(servers[0].nats)
+        await provision_patiently(connection.jetstream())
+        await connection.close()
+        await gates.check(settings(servers[1].nats, monitors, replicas=3), HEARS)
+        assert "2 of 3 servers" in await refusal(settings(servers[0].nats, monitors[:2], replicas=3))
+        down = f"http://127.0.0.1:{free_port()}"
+        await gates.check(settings(servers[0].nats, [*monitors[:2], down], replicas=3), HEARS)
+        assert "cannot be read" in await refusal(settings(servers[0].nats, [monitors[0], down, down], replicas=3))
+
+
+async def provision_patiently(jetstream):
+    """A cluster that has just started answers nothing, or that it is not ready, until its servers have chosen a leader."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(nats.errors.TimeoutError, ServiceUnavailableError, ServerError):
+                return await provision(jetstream, replicas=3)
+            await asyncio.sleep(0.2)
+
+
+async def thidua(*arguments, **environment):
+    command = [sys.executable, "-m", "services", *arguments]
+    return await asyncio.create_subprocess_exec(*command, env=os.environ | environment, stdout=PIPE, stderr=PIPE)
+
+
+async def test_a_stopped_service_ends_with_status_1_and_one_line(server, tmp_path):
+    process = await thidua("run", "reporting", "--data", str(tmp_path), THIDUA_NATS_URL=server.nats, THIDUA_NATS_MONITOR_URL=server.monitor)
+    told, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, told) == (1, b"")
+    assert errors.decode().splitlines() == ["Chưa có luồng REGISTRATION: hãy chạy thidua provision."]
+
+
+async def test_all_four_services_in_one_process_are_stopped_alike_on_a_broker_that_is_named(tmp_path):
+    async with nats_server(tmp_path / "nats", sync="") as server:
+        process = await thidua("up", "--data", str(tmp_path), THIDUA_NATS_URL=server.nats, THIDUA_NATS_MONITOR_URL=server.monitor)
+        told, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, told) == (1, b"")
+    [line] = errors.decode().splitlines()
+    assert "sync_interval: always" in line
+
+
+async def test_a_service_waits_for_its_broker_and_meanwhile_can_be_stopped(tmp_path):
+    away = f"nats://127.0.0.1:{free_port()}"
+    process = await thidua("run", "reporting", "--data", str(tmp_path), THIDUA_NATS_URL=away, THIDUA_NATS_MONITOR_URL="http://127.0.0.1:1")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(process.wait(), 6)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 10) == -signal.SIGTERM
+
+
+async def test_a_broker_that_never_comes_is_told_when_patience_ends():
+    with pytest.raises(NoServersError):
+        await gates.check(settings(f"nats://127.0.0.1:{free_port()}", ["http://127.0.0.1:1"]), HEARS, 0.2)
