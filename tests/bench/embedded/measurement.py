@@ -16,8 +16,8 @@ from typing import Any
 
 import uvloop
 
-from tests.bench import town
-from tests.bench.crowd import Sent, crowd
+from tests.bench.embedded import town
+from tests.bench.embedded.crowd import Sent, crowd
 
 PER_SECOND = 50
 SECONDS = 5 if os.environ.get("QUICK") else 20
