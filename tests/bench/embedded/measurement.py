@@ -1,12 +1,10 @@
-"""Measures the embedded mode: start-up, memory, and submit-to-score latency at 50 reports a second. `make bench [ARGS=--json] [QUICK=1]`.
+"""Measures the embedded mode: start-up, memory, and submit-to-score latency at 50 reports a second. `python -m tests.bench embedded [--json]`.
 
 Submit-to-score runs from just before the POST is sent, in another process, to the return of the commit in which evaluation applied the
 report's event: score, warnings and inbox row are in that one transaction. Both instants are the wall's, of one machine.
 """
 
-import argparse
 import json
-import logging
 import os
 import shutil
 import sys
@@ -104,24 +102,16 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main() -> int:
+def main(*, as_json: bool = False) -> int:
     """0 unless something failed: a missed goal is told, not failed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    given = parser.parse_args()
-    logging.basicConfig(level="WARNING", stream=sys.stderr)
     data = Path(tempfile.mkdtemp(prefix="thidua-bench-"))
     try:
         found = uvloop.run(measure(data))
     finally:
         shutil.rmtree(data, ignore_errors=True)
     found["goals"] = goals(found)
-    print(json.dumps(found) if given.json else table(found))
+    print(json.dumps(found) if as_json else table(found))
     lost = found["load"]["sent"] - found["load"]["scored"]
     if lost:
         say(f"{lost} reports were not accepted or not scored")
     return 1 if lost else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

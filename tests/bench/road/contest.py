@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.bundled import _die_with_parent
 
@@ -20,8 +20,7 @@ POLL_SECONDS = 0.05
 STOP_SECONDS = 15
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """How much is sent: `rounds` times `count` reports, after `warm_up`, and then `rate` a second for `seconds`."""
 
     rounds: int

@@ -77,7 +77,7 @@ async def prepare(folder: Path) -> Scene:
         identifiers = {row.key: (row.identifiers[0].scheme, row.identifiers[0].value) for row in loaded.units}
         hands = Hands(_desk(app, service), Directory(identifiers), {}, loaded.campaign.code)
         for kind in ("register", "approve"):
-            await _together(hands, [act for act in {a.unit: a for a in reversed(acts) if a.kind == kind}.values()])
+            await _together(hands, list({act.unit: act for act in reversed(acts) if act.kind == kind}.values()))
         await hands.desk.close()
         async with service.database.read() as session:
             rows = (await session.execute(select(outbox.outbox).order_by(outbox.outbox.c.position))).all()

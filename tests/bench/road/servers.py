@@ -43,7 +43,7 @@ async def broker(folder: Path, replicas: int) -> AsyncIterator[str]:
 @contextlib.asynccontextmanager
 async def _cluster(folder: Path) -> AsyncIterator[str]:
     ports, routes = [free_port() for _ in range(NODES)], [free_port() for _ in range(NODES)]
-    processes = [await _node(folder / f"nats{n}", n, ports[n], routes) for n in range(NODES)]
+    processes = [await _node(_configuration(folder / f"nats{n}", n, ports[n], routes)) for n in range(NODES)]
     url = ",".join(f"nats://127.0.0.1:{port}" for port in ports)
     try:
         await _led(f"nats://127.0.0.1:{ports[0]}")
@@ -54,16 +54,21 @@ async def _cluster(folder: Path) -> AsyncIterator[str]:
         await asyncio.gather(*(process.wait() for process in processes))
 
 
-async def _node(folder: Path, number: int, port: int, routes: list[int]) -> asyncio.subprocess.Process:
+def _configuration(folder: Path, number: int, port: int, routes: list[int]) -> Path:
     folder.mkdir(parents=True)
     others = json.dumps([f"nats-route://127.0.0.1:{own}" for own in routes if own != routes[number]])
     config = CLUSTER.format(
         port=port, number=number, payload=bundled.MAX_PAYLOAD, store=folder / "jetstream", own=routes[number], routes=others
     )
-    (folder / "nats.conf").write_text(config, encoding="utf-8")
-    with (folder / "nats.log").open("ab") as log:
+    path = folder / "nats.conf"
+    path.write_text(config, encoding="utf-8")
+    return path
+
+
+async def _node(config: Path) -> asyncio.subprocess.Process:
+    with config.with_suffix(".log").open("ab") as log:
         return await asyncio.create_subprocess_exec(
-            bundled.program(), "-c", str(folder / "nats.conf"), stdout=log, stderr=log, preexec_fn=bundled._die_with_parent
+            bundled.program(), "-c", str(config), stdout=log, stderr=log, preexec_fn=bundled._die_with_parent
         )
 
 

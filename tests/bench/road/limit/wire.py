@@ -16,7 +16,7 @@ from tests.bench.road.limit.store import Store, open_store
 
 BATCH = 200
 FETCH_SECONDS = 0.5
-UNSENT = f"SELECT position, id, body FROM outbox WHERE NOT sent ORDER BY position LIMIT {BATCH}"  # noqa: S608
+UNSENT = f"SELECT position, id, body FROM outbox WHERE NOT sent ORDER BY position LIMIT {BATCH}"
 
 
 class Role(NamedTuple):
