@@ -8,7 +8,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, StorageType, StreamConfig
 
 from tests.bench.road.contest import Road, Stage, python, running, until_ready
 from tests.bench.road.limit import store
-from tests.bench.road.limit.wire import BATCH
+from tests.bench.road.limit.wire import BATCH, PATIENCE_SECONDS
 
 PLACES = {"accepted": "scorer", "scored": "writer"}
 ROLES = ("producer", "scorer", "writer")
@@ -18,7 +18,7 @@ MAX_ACK_PENDING = 10 * BATCH
 async def make_streams(url: str, replicas: int) -> None:
     """A stream for reports and one for scores, each with the durable that hears it."""
     connection = await nats.connect(url.split(","))
-    jetstream = connection.jetstream()
+    jetstream = connection.jetstream(timeout=PATIENCE_SECONDS)
     for what, durable in PLACES.items():
         subject = f"reports.{what}"
         await jetstream.add_stream(

@@ -45,11 +45,14 @@ class Scored(BaseModel):
     points: int
 
 
-def pool(schema: str) -> asyncpg.Pool:
-    return asyncpg.create_pool(DATABASE, min_size=1, max_size=WORKERS, server_settings={"search_path": schema})
+def run(name: str, schema: str) -> None:
+    """Run the app with a pool into one service's schema."""
 
+    @app.on_startup
+    async def connect() -> None:
+        settings = {"search_path": schema}
+        app.connections = await asyncpg.create_pool(DATABASE, min_size=1, max_size=WORKERS, server_settings=settings)
 
-def run(name: str) -> None:
     @app.after_startup
     async def ready() -> None:
         (LOGS / f"{name}.ready").touch()

@@ -5,17 +5,16 @@ import json
 import sys
 import time
 
-from common import LOGS, REPORTS, Report, app, broker, pool, run
+from common import LOGS, REPORTS, Report, app, broker, run
 
 IN_FLIGHT = 8
 reports = [Report.model_validate_json(line) for line in REPORTS.read_text(encoding="utf-8").splitlines()]
-connections = pool("reporting")
 log = (LOGS / "sent").open("a", encoding="utf-8")
 
 
 async def submit(report: Report) -> None:
     at = time.time_ns()
-    async with connections.acquire() as connection:
+    async with app.connections.acquire() as connection:
         await connection.execute(
             "INSERT INTO report VALUES ($1, $2, $3, $4)", report.id, report.unit.value, report.round, report.model_dump_json()
         )
@@ -43,7 +42,6 @@ async def send(first: int, count: int, rate: int) -> None:
 
 @app.after_startup
 async def listen() -> None:
-    await connections
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
 
@@ -54,4 +52,4 @@ async def listen() -> None:
     app.obeying = asyncio.create_task(obey())
 
 
-run("producer")
+run("producer", "reporting")

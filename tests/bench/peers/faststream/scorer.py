@@ -1,17 +1,11 @@
 """Scores each report in a transaction, publishes the score, and only then acknowledges."""
 
-from common import ACCEPTED, WORKERS, Report, Scored, app, broker, pool, run
+from common import ACCEPTED, WORKERS, Report, Scored, app, broker, run
 from faststream import AckPolicy
 from faststream.nats import PullSub
 
-connections = pool("evaluation")
 TOTAL = """INSERT INTO total VALUES ($1, 1, $2)
 ON CONFLICT (unit) DO UPDATE SET reports = total.reports + 1, points = total.points + excluded.points"""
-
-
-@app.on_startup
-async def connect() -> None:
-    await connections
 
 
 @broker.subscriber(
@@ -20,7 +14,7 @@ async def connect() -> None:
 )  # fmt: skip
 async def on_report(report: Report) -> None:
     points = sum(round(figure.value * 1000) for figure in report.values if figure.value is not None)
-    async with connections.acquire() as connection, connection.transaction():
+    async with app.connections.acquire() as connection, connection.transaction():
         if await connection.fetchval("INSERT INTO inbox VALUES ($1) ON CONFLICT DO NOTHING RETURNING id", report.id):
             await connection.execute("INSERT INTO score VALUES ($1, $2, $3)", report.id, report.unit.value, points)
             await connection.execute(TOTAL, report.unit.value, points)
@@ -28,4 +22,4 @@ async def on_report(report: Report) -> None:
     await broker.publish(scored, "reports.scored", stream="SCORED", headers={"Nats-Msg-Id": f"s-{report.id}"}, timeout=10)
 
 
-run("scorer")
+run("scorer", "evaluation")

@@ -2,17 +2,11 @@
 
 import time
 
-from common import LOGS, SCORED, WORKERS, Scored, app, broker, pool, run
+from common import LOGS, SCORED, WORKERS, Scored, app, broker, run
 from faststream import AckPolicy
 from faststream.nats import PullSub
 
-connections = pool("notification")
 log = (LOGS / "commits.writer").open("a", encoding="utf-8")
-
-
-@app.on_startup
-async def connect() -> None:
-    await connections
 
 
 @broker.subscriber(
@@ -20,11 +14,11 @@ async def connect() -> None:
     ack_policy=AckPolicy.NACK_ON_ERROR,
 )  # fmt: skip
 async def on_scored(scored: Scored) -> None:
-    async with connections.acquire() as connection, connection.transaction():
+    async with app.connections.acquire() as connection, connection.transaction():
         if await connection.fetchval("INSERT INTO inbox VALUES ($1) ON CONFLICT DO NOTHING RETURNING id", scored.id):
             await connection.execute("INSERT INTO letter VALUES ($1, $2, $3)", scored.id, scored.unit, scored.model_dump_json())
     log.write(f"{scored.id} {time.time_ns()}\n")
     log.flush()
 
 
-run("writer")
+run("writer", "notification")

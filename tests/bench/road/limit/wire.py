@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import nats
-import nats.errors
 import uvloop
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -16,6 +15,8 @@ from tests.bench.road.limit.store import Store, open_store
 
 BATCH = 200
 FETCH_SECONDS = 0.5
+PATIENCE_SECONDS = 30
+"""For an answer of the broker, on a machine that has other work too."""
 UNSENT = f"SELECT position, id, body FROM outbox WHERE NOT sent ORDER BY position LIMIT {BATCH}"
 
 
@@ -63,7 +64,7 @@ async def consume(role: Role, subject: str, durable: str, apply: Callable[[Seque
     while True:
         try:
             messages = await subscription.fetch(BATCH, timeout=FETCH_SECONDS)
-        except nats.errors.TimeoutError:
+        except TimeoutError:
             continue
         await apply(messages)
         await asyncio.gather(*(message.ack() for message in messages))
@@ -76,6 +77,6 @@ def run(service: str, work: Callable[[Role], Coroutine[Any, Any, None]]) -> None
     async def main() -> None:
         connection = await nats.connect(broker.split(","))
         store = await open_store(database, Path(logs), service)
-        await work(Role(store, connection.jetstream(), Path(reports), Path(logs)))
+        await work(Role(store, connection.jetstream(timeout=PATIENCE_SECONDS), Path(reports), Path(logs)))
 
     uvloop.run(main())
