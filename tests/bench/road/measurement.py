@@ -32,7 +32,7 @@ class Measure:
 
 
 FULL = Measure(Plan(3, 1500, RATE, 20), Plan(3, 3000, RATE, 20), tuple(SETTINGS), tuple(peers.PEERS))
-QUICK = Measure(Plan(2, 300, RATE, 3, 100), Plan(2, 1000, RATE, 3, 100), ("sqlite-r1", "postgres-r1"), ("faststream",))
+QUICK = Measure(Plan(2, 150, RATE, 3, 50), Plan(2, 1000, RATE, 3, 100), ("sqlite-r1", "postgres-r1"), ("faststream",))
 
 
 class Lost(Exception):

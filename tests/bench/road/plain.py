@@ -17,7 +17,7 @@ MAX_ACK_PENDING = 10 * BATCH
 
 async def make_streams(url: str, replicas: int) -> None:
     """A stream for reports and one for scores, each with the durable that hears it."""
-    connection = await nats.connect(url.split(","))
+    connection = await nats.connect(url)
     jetstream = connection.jetstream(timeout=PATIENCE_SECONDS)
     for what, durable in PLACES.items():
         subject = f"reports.{what}"

@@ -44,9 +44,9 @@ async def broker(folder: Path, replicas: int) -> AsyncIterator[str]:
 async def _cluster(folder: Path) -> AsyncIterator[str]:
     ports, routes = [free_port() for _ in range(NODES)], [free_port() for _ in range(NODES)]
     processes = [await _node(_configuration(folder / f"nats{n}", n, ports[n], routes)) for n in range(NODES)]
-    url = ",".join(f"nats://127.0.0.1:{port}" for port in ports)
+    url = f"nats://127.0.0.1:{ports[0]}"  # clients learn of the others from it
     try:
-        await _led(f"nats://127.0.0.1:{ports[0]}")
+        await _led(url)
         yield url
     finally:
         for process in processes:

@@ -9,7 +9,7 @@ from faststream import FastStream
 from faststream.nats import JStream, NatsBroker
 from pydantic import BaseModel
 
-DATABASE, URL, REPORTS, LOGS = sys.argv[1], sys.argv[2].split(","), Path(sys.argv[3]), Path(sys.argv[4])
+DATABASE, URL, REPORTS, LOGS = sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
 WORKERS = 10
 ACCEPTED, SCORED = JStream("ACCEPTED", declare=False), JStream("SCORED", declare=False)
 

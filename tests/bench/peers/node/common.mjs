@@ -6,7 +6,7 @@ import pg from "pg";
 
 export const [database, broker, reports, logs] = process.argv.slice(2);
 export const IN_FLIGHT = 10;
-export const js = jetstream(await connect({ servers: broker.split(",") }));
+export const js = jetstream(await connect({ servers: broker }));
 
 export const pool = (schema) => new pg.Pool({ connectionString: database, max: IN_FLIGHT, options: `-c search_path=${schema}` });
 

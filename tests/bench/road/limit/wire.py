@@ -75,7 +75,7 @@ def run(service: str, work: Callable[[Role], Coroutine[Any, Any, None]]) -> None
     database, broker, reports, logs = sys.argv[1:5]
 
     async def main() -> None:
-        connection = await nats.connect(broker.split(","))
+        connection = await nats.connect(broker)
         store = await open_store(database, Path(logs), service)
         await work(Role(store, connection.jetstream(timeout=PATIENCE_SECONDS), Path(reports), Path(logs)))
 
