@@ -12,6 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+import psutil
+
 from shared.bundled import _die_with_parent
 
 STALLED_SECONDS = 60
@@ -71,9 +73,10 @@ Contestant = Callable[[Stage], AbstractAsyncContextManager[Road]]
 
 @dataclass
 class Result:
-    """What was measured; `lost` reports never arrived, `faults` are differences in the books."""
+    """What was measured, rates and processor time per report by round; `lost` reports never arrived, `faults` are differences in the books."""
 
     per_second: list[float] = field(default_factory=list)
+    processor_ms: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     lost: int = 0
     faults: list[str] = field(default_factory=list)
@@ -83,6 +86,7 @@ class Result:
         ordered = sorted(self.latencies)
         at = {"p50_ms": 0.5, "p99_ms": 0.99, "p999_ms": 0.999, "max_ms": 1.0}
         rates = {"reports_per_s": median(self.per_second), "least": min(self.per_second), "most": max(self.per_second)}
+        rates["processor_ms"] = median(self.processor_ms)
         found = rates | {name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] for name, share in at.items()}
         return {name: round(value, 2) for name, value in found.items()}
 
@@ -126,6 +130,11 @@ class Watch:
         through = set.intersection(*(set(end.look()) for end in self.ends)) - before
         return {i: (at, max(end.instants[i] for end in self.ends)) for i, at in self.sent.look().items() if i in through}
 
+    def processor_seconds(self) -> float:
+        """What the contestant's own processes have used so far, without servers: it hardly depends on what else the machine does."""
+        times = [psutil.Process(process.pid).cpu_times() for process in self.road.processes.values()]
+        return sum(one.user + one.system for one in times)
+
     async def _until_through(self) -> None:
         seen, quiet = -1, 0.0
         while quiet < STALLED_SECONDS:
@@ -158,10 +167,12 @@ async def measure(contestant: Contestant, stage: Stage, plan: Plan, thousandths:
         watch = Watch(road)
         arrived = len(await watch.send(plan.warm_up, 0))
         for _ in range(plan.rounds):
+            before = watch.processor_seconds()
             through = await watch.send(plan.count, 0)
             arrived += len(through)
             seconds = (max(done for _, done in through.values()) - min(at for at, _ in through.values())) / 1e9
             found.per_second.append(len(through) / seconds)
+            found.processor_ms.append((watch.processor_seconds() - before) * 1000 / len(through))
         through = await watch.send(plan.rate * plan.seconds, plan.rate)
         arrived += len(through)
         found.latencies = [(done - at) / 1e6 for at, done in through.values()]
