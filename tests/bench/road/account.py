@@ -52,7 +52,7 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
 def table(found: dict[str, Any]) -> str:
     """What a person reads."""
     where = found["machine"]
-    lines = [f"the road of a report, {where['units']} units, {where['cores']} cores, {where['busy_before']:.1f} of them busy before"]
+    lines = [f"the road of a report, {where['units']} units, {where['cores']} cores, load average before {where['busy_before']:.1f}"]
     lines += [f"{name:22}" + "".join(f"{cell:>10}" for cell in rest if cell) for name, *rest in cells(found)]
     lines += ["goals", *(f"  {g['goal']:44} {g['limit']:g}: {g['measured']:g} {'met' if g['met'] else 'MISSED'}" for g in found["goals"])]
     return "\n".join(lines)
@@ -121,8 +121,8 @@ Goals:
 
 {goals}
 
-Measured on {date}, {cores} cores with everything on them (database, broker, producer, consumers), {busy:.1f} of them busy with other work
-before; {system}. Speeds of such a machine drift between runs: compare the rows of one table, not tables.
+Measured on {date}, {cores} cores with everything on them (database, broker, producer, consumers), load average before the start
+{busy:.1f}; {system}. Speeds of such a machine drift between runs: compare the rows of one table, not tables.
 Versions: {versions}; peers' in [peers/](peers/).
 
 ## What is measured
@@ -140,7 +140,7 @@ step and the sum of all figures are compared with what was sent; a report that i
 - *Ours*: reporting, evaluation and notification as `thidua run` runs them, a process each, traces sampled at 5 % and not exported. Reports are
   submitted inside reporting's process through `reports.submit`, with all its rules, versions, audit trail and comparison with partners.
 - *Limit*: producer, scorer and writer by nats-py and asyncpg or sqlite3 alone, outbox and inbox in batches of 200, with none of the rules.
-- *Peers*: the same tables and steps as another team would write them, per message, without an outbox: what is committed and not yet published
+- *Peers*: the limit's tables and steps as another team would write them, per message, without an outbox: what is committed and not yet published
   when the producer dies, they lose. FastStream with ten workers on pull consumers; Dramatiq with eight threads a process on quorum queues of
   RabbitMQ with confirms; Node with ten messages in flight.
 - *Durability* is the same for all: SQLite WAL with synchronous FULL, PostgreSQL with its defaults (fsync, synchronous_commit), JetStream with

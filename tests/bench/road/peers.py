@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -45,6 +46,13 @@ async def _dramatiq() -> Contestant:
             yield found
 
     return road
+
+
+def runtimes() -> dict[str, str]:
+    """Versions of what peers run on and pip or npm do not bring, as far as it is here."""
+    node = shutil.which("node")
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip() if node else ""
+    return {name: version for name, version in (("node", said), ("rabbitmq-server", rabbit.release())) if version}
 
 
 PEERS = {"faststream": _faststream, "dramatiq": _dramatiq, "node": _node}

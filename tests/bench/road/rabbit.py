@@ -17,6 +17,11 @@ def installed() -> bool:
     return shutil.which(PROGRAM) is not None
 
 
+def release() -> str:
+    """The release that is installed, by the name of its folder; nothing when none is."""
+    return next((folder.name.partition("-")[2] for folder in Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")), "")
+
+
 def _environment(folder: Path, port: int, mapper: int) -> dict[str, str]:
     folder.mkdir()
     (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n", encoding="utf-8")
