@@ -122,7 +122,8 @@ Goals:
 {goals}
 
 Measured on {date}, {cores} cores with everything on them (database, broker, producer, consumers), load average before the start
-{busy:.1f}; {system}. Speeds of such a machine drift between runs: compare the rows of one table, not tables.
+{busy:.1f}; {system}. Speeds of such a machine drift between runs: compare the rows of one table, not tables;
+and where the load average is above the number of cores, other work took its share of every row, and only *CPU ms* compares well.
 Versions: {versions}; peers' in [peers/](peers/).
 
 ## What is measured
