@@ -39,7 +39,7 @@ format: $(TESTING) ## Put the code into its form
 contracts: $(RUNTIME) ## Write the schemas and the AsyncAPI document anew from the contracts
 	@$(BIN)/thidua contracts
 
-bench: $(RUNTIME) $(TESTING) ## Measure: submit-to-score latency, start-up, memory
+bench: $(RUNTIME) $(TESTING) ## Measure the embedded mode and the whole road beside drivers alone and peers (QUICK=1: three minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 browser: ## Install Chromium for the browser tests (Debian's package), if it is missing

@@ -26,7 +26,7 @@ from shared import settings as configuration
 from shared.database import Database
 from shared.events.reporting import ReportAccepted
 from shared.settings import SERVICES
-from tests.bench.town import Town
+from tests.bench.embedded.town import Town
 
 CALM = 3
 SIDE_BY_SIDE = 8

@@ -13,7 +13,7 @@ import psutil
 
 from shared.bundled import _die_with_parent, free_port
 from shared.settings import SERVICES
-from tests.bench.embedded import COMMITS
+from tests.bench.embedded.process import COMMITS
 
 PATIENCE = 60
 
@@ -73,6 +73,6 @@ async def load(data: Path) -> float:
 
 async def _spawn(what: str, data: Path, port: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.embedded", what, str(data), str(port),
+        sys.executable, "-m", "tests.bench.embedded.process", what, str(data), str(port),
         stdout=asyncio.subprocess.PIPE, preexec_fn=_die_with_parent,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """The process that is measured: all four services on one port, told when to end by SIGTERM.
 
-Usage: python -m tests.bench.embedded start|load DATA PORT. `load` only puts the campaign in force. `start` prints the broker's address
+Usage: python -m tests.bench.embedded.process start|load DATA PORT. `load` only puts the campaign in force. `start` prints the broker's address
 once it listens, and at its end writes to DATA/commits.json when evaluation committed the score of each accepted report (event id ->
 nanoseconds of the wall's clock).
 """

@@ -1,0 +1,5 @@
+"""Scores reports."""
+
+import actors
+
+actors.work("scorer", "accepted", "evaluation")

@@ -1,0 +1,5 @@
+"""Writes letters."""
+
+import actors
+
+actors.work("writer", "scored", "notification")
