@@ -129,7 +129,7 @@ Versions: {versions}; peers' in [peers/](peers/).
 ## What is measured
 
 Ours: {ours}. The others: {others}. {units} units send the reports, round by round and then corrections, made by the real loader from the
-campaign of 2023 with more enterprises. Eight reports are in flight at a time; each is a transaction of its own. At the end the rows of every
+campaign of 2023 with more enterprises. Sixty-four reports are in flight at a time. At the end the rows of every
 step and the sum of all figures are compared with what was sent; a report that is lost or counted twice ends the run with an error.
 
 - *Reports/s*: reports of a round by the time from the first submission to the last commit at the end of the road; the median of the rounds.
@@ -139,7 +139,7 @@ step and the sum of all figures are compared with what was sent; a report that i
 - *The end of the road*, ours: both evaluation (inbox, score, warnings, own events) and notification (inbox, what is known of the report,
   letters) have committed. The others': the letter is committed, after score and total.
 - *Ours*: reporting, evaluation and notification as `thidua run` runs them, a process each, traces sampled at 5 % and not exported. Reports are
-  submitted inside reporting's process through `reports.submit`, with all its rules, versions, audit trail and comparison with partners.
+  handed to the intake inside reporting's process, as pages and programs do, with all its rules, versions, audit trail and comparison with partners.
 - *Limit*: producer, scorer and writer by nats-py and asyncpg or sqlite3 alone, outbox and inbox in batches of 200, with none of the rules.
 - *Peers*: the limit's tables and steps as another team would write them, per message, without an outbox: what is committed and not yet published
   when the producer dies, they lose. FastStream with ten workers on pull consumers; Dramatiq with eight threads a process on quorum queues of

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-IN_FLIGHT = 8
+IN_FLIGHT = 64
 
 
 class Order(NamedTuple):

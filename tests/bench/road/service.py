@@ -14,7 +14,9 @@ import uvloop
 from opentelemetry.trace import SpanKind
 
 from services import local
-from services.reporting import api, reports
+from services.reporting import api
+from services.reporting.reports import ReportForm
+from services.reporting.submissions import Submission, intake_of
 from shared import security
 from shared import settings as configuration
 from shared.events.reporting import ReportAccepted
@@ -39,7 +41,7 @@ def watch(service: Service, logs: Path) -> None:
 
 
 def producer(path: Path, logs: Path) -> Any:
-    """A job that submits reports through the use case, each in its own transaction and trace, in the service's own process."""
+    """A job that hands reports to the intake as pages and programs do, each in its own trace, in the service's own process."""
 
     async def produce(service: Service) -> None:
         try:
@@ -49,12 +51,11 @@ def producer(path: Path, logs: Path) -> Any:
             raise SystemExit(1) from error
 
     async def obey(service: Service) -> None:
-        forms: list[reports.ReportForm] = []
+        forms: list[ReportForm] = []
 
-        async def submit(form: reports.ReportForm) -> str:
+        async def submit(form: ReportForm) -> str:
             with service.telemetry.span("submit", kind=SpanKind.SERVER):
-                async with service.database.write() as session:
-                    receipt = await reports.submit(session, form, SENDER, service.now())
+                receipt = await intake_of(service).ask(Submission(form, SENDER, service.now()))
             return f"{receipt.report}:{receipt.revision}"
 
         with (logs / "sent").open("a", encoding="utf-8") as log:
