@@ -125,7 +125,10 @@ async def lock(session: WriteSession, keys: Iterable[str]) -> None:
     """
     await session.flush()
     if session.get_bind().dialect.name == "postgresql":
-        await session.execute(_LOCK, {"keys": sorted(set(keys))})
+        held: set[str] = session.info.setdefault("locks", set())
+        if new := sorted(set(keys) - held):  # a batch of events asks for the same ones again and again
+            await session.execute(_LOCK, {"keys": new})
+            held.update(new)
 
 
 class Inbox:
