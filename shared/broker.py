@@ -194,20 +194,26 @@ class Screen:
     async def __call__(self, messages: list[Msg]) -> Batch:
         """The good ones, in order."""
         good: list[Delivery] = []
+        bad: list[tuple[Msg, str]] = []
         for message in messages:
             try:
                 good.append(read(message))
             except Unreadable as error:
-                await self._end(message, str(error))
+                bad.append((message, str(error)))
+        if bad:
+            await self._end(bad)
         return Batch(good)
 
-    async def _end(self, message: Msg, reason: str) -> None:
+    async def _end(self, bad: list[tuple[Msg, str]]) -> None:
         try:
             async with self.inbox.database.write() as session:
-                await deadletters.keep(session, message, reason, message.metadata.num_delivered)
+                for message, reason in bad:
+                    await deadletters.keep(session, message, reason, message.metadata.num_delivered)
         except Exception as error:
-            log.warning("a dead letter could not be kept, the message will come again: %s", error)
-            await message.nak(delay=5)
+            log.warning("%d dead letters could not be kept, the messages will come again: %s", len(bad), error)
+            for message, _ in bad:
+                await message.nak(delay=5)
             return
-        self.inbox.telemetry.dead.labels("unreadable").inc()
-        await message.term()
+        self.inbox.telemetry.dead.labels("unreadable").inc(len(bad))
+        for message, _ in bad:
+            await message.term()

@@ -2,10 +2,11 @@
 
 Usage: python -m tests.faults.road SERVICE, with the settings of `thidua run` in the environment. Only the tables and handlers are the
 tests' own; the web edge, the probes, outbox, inbox, relay and subscribers are the product's. ROAD_FAILS=1 lets events about the unit
-`FAILING` fail, ROAD_PAUSE gives the seconds that counting one event takes, ROAD_VERSION=2 runs the program of tomorrow.
+`FAILING` fail, ROAD_HASTY=1 tries them again without much rest, ROAD_PAUSE gives the seconds that counting one event takes.
 """
 
 import asyncio
+import logging
 import os
 import sys
 from collections import Counter
@@ -19,7 +20,7 @@ from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select
 
-from shared import clock
+from shared import clock, inbox
 from shared import settings as configuration
 from shared.database import Database, ReadSession, WriteSession, fabric, insert_new
 from shared.events.evaluation import ScoreChanged
@@ -33,7 +34,7 @@ from shared.web import site
 
 SERVICES = ("reporting", "evaluation", "notification")
 CAMPAIGN, FAILING = "road", "failing"
-FAILS, PAUSE, VERSION = bool(os.environ.get("ROAD_FAILS")), float(os.environ.get("ROAD_PAUSE", "0")), os.environ.get("ROAD_VERSION", "1")
+FAILS, PAUSE = bool(os.environ.get("ROAD_FAILS")), float(os.environ.get("ROAD_PAUSE", "0"))
 
 own = MetaData()
 taken = Table("road_taken", own, Column("key", String(40), primary_key=True), Column("unit", String(40)), Column("amount", Integer))
@@ -41,6 +42,7 @@ counted = Table("road_counted", own, Column("position", Integer, primary_key=Tru
     Column(name, kind) for name, kind in (("key", String(40)), ("unit", String(40)), ("amount", Integer))
 ))  # fmt: skip
 """No unique key on purpose: an event applied twice is two rows."""
+ADDITION = insert(counted)
 
 Books = dict[str, tuple[int, int]]
 """By unit: how many, and their sum."""
@@ -86,8 +88,9 @@ def accepted(line: Line) -> ReportAccepted:
 async def count(session: WriteSession, key: str, unit: str, amount: int) -> None:
     if FAILS and unit == FAILING:
         raise ValueError("no unit of that name")
-    await asyncio.sleep(PAUSE)
-    await session.execute(insert(counted), {"key": key, "unit": unit, "amount": amount})
+    if PAUSE:
+        await asyncio.sleep(PAUSE)
+    session.later(ADDITION, {"key": key, "unit": unit, "amount": amount})
 
 
 async def on_report_accepted(event: ReportAccepted, session: WriteSession, meta) -> None:
@@ -142,6 +145,9 @@ async def tick(service: Service) -> None:
 
 async def main(name: str) -> None:
     settings = configuration.load()
+    if os.environ.get("ROAD_HASTY"):
+        inbox.NAK_SECONDS = (0.05,)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app = create_app(name, settings)
     await uvicorn.Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="warning", access_log=False)).serve()
 
