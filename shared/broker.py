@@ -121,6 +121,11 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             await asyncio.sleep(RENEW_PAUSE_SECONDS)
 
 
+def servers_of(url: str) -> list[str]:
+    """The addresses in a setting that names one broker or, separated by commas, the nodes of a cluster."""
+    return [one.strip() for one in url.split(",")]
+
+
 def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
     """A FastStream broker for one service: reconnects for ever, has its own inbox prefix, logs what the server complains of."""
 
@@ -128,7 +133,7 @@ def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
         log.warning("broker: %s", error)
 
     return NatsBroker(
-        url,
+        servers_of(url),
         name=f"thidua-{service}",
         inbox_prefix=f"_INBOX_{service}",
         max_reconnect_attempts=-1,
@@ -147,7 +152,7 @@ async def open_once(url: str) -> Client:
     async def on_error(error: Exception) -> None:
         log.debug("broker: %s", error)
 
-    return await nats.connect(url, error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3)
+    return await nats.connect(servers_of(url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3)
 
 
 async def disconnect(broker: NatsBroker) -> None:

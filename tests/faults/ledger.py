@@ -85,12 +85,18 @@ class Producer:
 
     async def run(self, per_second: int, seconds: float) -> float:
         """Send for so long, wait until the last is acknowledged; how many a second were really carried."""
-        started = perf_counter()
-        calls = int(per_second * seconds / PER_CALL)
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(seconds, stop.set)
+        return await self.until(per_second, stop)
+
+    async def until(self, per_second: int, stop: asyncio.Event) -> float:
+        """Send until `stop`, in an open loop: a call leaves at its own time, whatever became of those before."""
+        started, calls = perf_counter(), 0
         async with asyncio.TaskGroup() as group:
-            for number in range(calls):
-                await asyncio.sleep(max(0.0, started + number * PER_CALL / per_second - perf_counter()))
+            while not stop.is_set():
                 group.create_task(self.send(self.call()))
+                calls += 1
+                await asyncio.sleep(max(0.0, started + calls * PER_CALL / per_second - perf_counter()))
         return calls * PER_CALL / (perf_counter() - started)
 
     async def close(self) -> None:

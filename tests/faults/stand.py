@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from shared import settings as configuration
 from shared import streams
+from shared.broker import servers_of
 from shared.bundled import _die_with_parent, free_port
 from shared.deadletters import dead_letters
 from shared.outbox import waiting
@@ -89,6 +90,10 @@ class Runner:
         return not await self.faults()
 
 
+async def _quiet(_: Exception) -> None:
+    """A broker that goes away is the scenario, no news."""
+
+
 async def until(condition, seconds: float, otherwise=lambda: "") -> float:
     """Wait for a condition; how long that took."""
     started = perf_counter()
@@ -114,11 +119,12 @@ class Stand:
         self.producer = Producer(lambda: self.of("reporting").address, self.ledger, seed)
 
     def of(self, service: str) -> Runner:
-        return next(runner for runner in self.runners if runner.service == service)
+        """The newest process of a service."""
+        return next(runner for runner in reversed(self.runners) if runner.service == service)
 
     @contextlib.asynccontextmanager
     async def jetstream(self):
-        connection = await nats.connect(self.settings.nats_url)
+        connection = await nats.connect(servers_of(self.settings.nats_url), error_cb=_quiet)
         try:
             yield connection.jetstream(timeout=10)
         finally:
