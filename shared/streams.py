@@ -1,5 +1,6 @@
-"""Streams and durables as data, and the one job that makes them; services only bind."""
+"""Streams and durables as data, and the one job that makes them; a service binds, and makes again what was deleted under it."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -68,20 +69,30 @@ async def provision(jetstream: JetStreamContext, configs: Iterable[StreamConfig]
     return done + [line for place in places if (line := await _provision_durable(jetstream, place))]
 
 
-async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> str:
+async def restore(jetstream: JetStreamContext, configs: Iterable[StreamConfig], places: Iterable[Durable]) -> list[str]:
+    """Make what is missing and leave the rest alone: what differs may be newer than this program. A place whose stream is away waits."""
+    done = [line for config in configs if (line := await _provision_stream(jetstream, config, update=False))]
+    for place in places:
+        with contextlib.suppress(NotFoundError):
+            if line := await _provision_durable(jetstream, place, update=False):
+                done.append(line)
+    return done
+
+
+async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig, *, update: bool = True) -> str:
     try:
         present = (await jetstream.stream_info(str(wanted.name))).config
     except NotFoundError:
         await jetstream.add_stream(wanted)
         return f"stream {wanted.name}: made"
     fields = ("subjects", "max_msgs", "max_bytes", "max_age", "discard", "num_replicas", "duplicate_window")
-    if all(getattr(present, field) == getattr(wanted, field) for field in fields if getattr(wanted, field) is not None):
+    if not update or all(getattr(present, field) == getattr(wanted, field) for field in fields if getattr(wanted, field) is not None):
         return ""
     await jetstream.update_stream(wanted)
     return f"stream {wanted.name}: updated"
 
 
-async def _provision_durable(jetstream: JetStreamContext, place: Durable) -> str:
+async def _provision_durable(jetstream: JetStreamContext, place: Durable, *, update: bool = True) -> str:
     wanted = ConsumerConfig(
         durable_name=place.service,
         filter_subjects=list(place.subjects),
@@ -97,7 +108,7 @@ async def _provision_durable(jetstream: JetStreamContext, place: Durable) -> str
         return f"durable {place.stream}/{place.service}: made"
     subjects = present.filter_subjects or [present.filter_subject]
     same = sorted(map(str, subjects)) == sorted(place.subjects)
-    if same and all(getattr(present, f) == getattr(wanted, f) for f in ("ack_wait", "max_deliver", "max_ack_pending")):
+    if not update or (same and all(getattr(present, f) == getattr(wanted, f) for f in ("ack_wait", "max_deliver", "max_ack_pending"))):
         return ""
     await jetstream.add_consumer(place.stream, wanted)
     return f"durable {place.stream}/{place.service}: updated"

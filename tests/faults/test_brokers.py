@@ -1,6 +1,7 @@
 """The broker is restarted; one of three is killed, paused or cut off: publishing resumes by itself and no acknowledged report is lost."""
 
 import asyncio
+import contextlib
 import signal
 from time import perf_counter
 
@@ -85,20 +86,22 @@ async def cut_off(node) -> None:
 
 @pytest.mark.parametrize("database_kind", ["postgres"])
 async def test_the_leader_of_three_is_killed_paused_and_cut_off(tmp_path, database_url, seed, figure):
-    async with cluster(tmp_path) as nodes:
-        async with standing(tmp_path / "road", url_of(nodes), database_url, seed, THIDUA_REPLICAS="3") as stand:
-            await stand.start()
-            for fault in (kill, pause, cut_off) * LONG:
+    async with contextlib.AsyncExitStack() as stack:
+        nodes = await stack.enter_async_context(cluster(tmp_path))
+        there = standing(tmp_path / "road", url_of(nodes), database_url, seed, THIDUA_REPLICAS="3")
+        stand = await stack.enter_async_context(there)
+        await stand.start()
+        for fault in (kill, pause, cut_off) * LONG:
 
-                async def on_leader(fault=fault) -> None:
-                    await fault(await leader(stand, nodes))
+            async def on_leader(fault=fault) -> None:
+                await fault(await leader(stand, nodes))
 
-                before = len(stand.ledger)
-                carried, gap = await under_load(stand, on_leader)
-                assert gap < GAP_SECONDS
-                told = len(stand.ledger) - before
-                figure(f"3 leader of three, {fault.__name__}: {told} acknowledged at {carried:.0f}/s, 0 lost, longest gap {gap:.1f} s")
-            await until(lambda: _ready(stand), 30)
+            before = len(stand.ledger)
+            carried, gap = await under_load(stand, on_leader)
+            assert gap < GAP_SECONDS
+            told = len(stand.ledger) - before
+            figure(f"3 leader of three, {fault.__name__}: {told} acknowledged at {carried:.0f}/s, 0 lost, longest gap {gap:.1f} s")
+        await until(lambda: _ready(stand), 30)
 
 
 async def _ready(stand) -> bool:
