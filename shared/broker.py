@@ -17,8 +17,8 @@ from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 
 from shared import deadletters
-from shared.delivery import Delivery, Unreadable, read
-from shared.inbox import Inbox
+from shared.delivery import Delivery, UnknownType, Unreadable, read
+from shared.inbox import MAX_DELIVER, Inbox, rest_seconds
 
 log = logging.getLogger(__name__)
 framework_log = logging.getLogger("thidua.faststream")
@@ -28,6 +28,7 @@ BATCH = 200
 EXPIRES_SECONDS = 20.0
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = HEARTBEAT_SECONDS * 2 + 1
+LOOK_SECONDS = 0.5
 RENEW_PAUSE_SECONDS = 0.5
 NANOSECONDS = 1_000_000_000
 HEARTBEAT_STATUS = "100"
@@ -72,10 +73,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         while self.running:
             if asked <= 0:
                 asked = await self._ask()
-            try:
-                async with asyncio.timeout(SILENCE_SECONDS):  # Python 3.11's wait_for may swallow a cancellation
-                    await self.arrived.wait()
-            except TimeoutError:  # neither message nor heartbeat: the request is lost (a broker restart), so ask anew
+            if not await self._something_lands():
                 asked = 0
                 continue
             messages, ended = await self._take()
@@ -83,8 +81,20 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             if messages:
                 await self.consume(await self.screen(messages))
 
+    async def _something_lands(self) -> bool:
+        """Wait for it. False when the request is lost: the connection is a new one, or neither message nor heartbeat came."""
+        for _ in range(int(SILENCE_SECONDS / LOOK_SECONDS)):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):  # Python 3.11's wait_for may swallow a cancellation
+                    await self.arrived.wait()
+                    return True
+            if self.connection.stats["reconnects"] != self._reconnects:
+                return False
+        return False
+
     async def _ask(self) -> int:
         """Place a standing request at the durable; returns how many messages it allows."""
+        self._reconnects = self.connection.stats["reconnects"]
         request = {
             "batch": BATCH,
             "expires": int(EXPIRES_SECONDS * NANOSECONDS),
@@ -201,8 +211,14 @@ class Screen:
         good: list[Delivery] = []
         bad: list[tuple[Msg, str]] = []
         for message in messages:
+            delivered = message.metadata.num_delivered
             try:
                 good.append(read(message))
+            except UnknownType as error:
+                if delivered < MAX_DELIVER:  # while programs are replaced one by one, a newer one may take it
+                    await message.nak(delay=rest_seconds(delivered))
+                else:
+                    bad.append((message, str(error)))
             except Unreadable as error:
                 bad.append((message, str(error)))
         if bad:

@@ -14,11 +14,10 @@ from typing import Any, get_type_hints
 import nats.errors
 from opentelemetry.trace import Link, SpanKind
 from sqlalchemy import Column, String, Table, bindparam, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from shared import deadletters, telemetry
 from shared.clock import Clock, OnTick, advance
-from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new
+from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new, is_outage
 from shared.delivery import Delivery, Inbound, Meta
 from shared.events import Event
 from shared.events.clock import MinuteTicked
@@ -58,6 +57,11 @@ class Touched:
 
 Settle = Callable[[WriteSession, Sequence[Touched]], Awaitable[None]]
 """`async def settle(session, touched)`; called once per batch, in key order, after its handlers, in the same transaction."""
+
+
+def rest_seconds(delivered: int) -> float:
+    """How long an event rests after so many deliveries."""
+    return NAK_SECONDS[min(delivered, len(NAK_SECONDS)) - 1]
 
 
 class Hears:
@@ -184,7 +188,7 @@ class Inbox:
             try:
                 return await work(batch)
             except Exception as error:
-                if not _is_outage(error):
+                if not is_outage(error):
                     raise
                 delay = OUTAGE_SECONDS[min(attempt, len(OUTAGE_SECONDS) - 1)]
                 attempt += 1
@@ -201,7 +205,7 @@ class Inbox:
 
     async def _again(self, delivery: Delivery) -> None:
         self.telemetry.events.labels(delivery.meta.type, "retried").inc()
-        await delivery.message.nak(delay=NAK_SECONDS[min(delivery.meta.delivered, len(NAK_SECONDS)) - 1])
+        await delivery.message.nak(delay=rest_seconds(delivery.meta.delivered))
 
     async def _alone(self, delivery: Delivery) -> None:
         message = delivery.message
@@ -263,7 +267,7 @@ class Inbox:
                 try:
                     keys = await handler(delivery.event, session, meta)
                 except Exception as error:
-                    if _is_outage(error):
+                    if is_outage(error):
                         raise
                     raise HandlerFailed(delivery, error) from error
                 touched.update(dict.fromkeys(keys or (), meta))
@@ -338,10 +342,3 @@ async def _unseen(session: ReadSession, batch: Sequence[Delivery]) -> list[Deliv
         ids = [d.meta.id for d in batch if d.meta.source == source]
         seen |= {(source, id) for id in await session.scalars(_SEEN, {"source": source, "ids": ids})}
     return [d for d in batch if (d.meta.source, d.meta.id) not in seen]
-
-
-def _is_outage(error: Exception) -> bool:
-    """True when the database, not the event, is at fault: connection lost, server restarting, disk full, locked."""
-    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
-        return True
-    return isinstance(error, OSError | TimeoutError)

@@ -103,6 +103,7 @@ class Relay:
         self.idle = False
         """True while nothing is left to publish, as far as this process knows."""
         self._look_at = 0.0
+        self._made: datetime | None = None
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -136,6 +137,9 @@ class Relay:
         """Events sent before the stream was made went to one that is lost: they are unsent again and follow with the same ids."""
         made = (await self.jetstream.stream_info(self.database.service.upper())).created
         assert made is not None  # the broker tells it of every stream
+        self._look_at = monotonic() + LOOK_SECONDS
+        if made == self._made:
+            return
         lost = made + CLOCKS_APART
         async with self.database.read() as session:
             first = await session.scalar(_FIRST_SENT)
@@ -143,7 +147,7 @@ class Relay:
             async with self.database.write() as session:
                 found = cast(CursorResult[Any], await session.execute(_UNSEND, {"lost": lost})).rowcount
             log.error("stream %s is younger than %d events sent to it: they are published again", self.database.service.upper(), found)
-        self._look_at = monotonic() + LOOK_SECONDS
+        self._made = made
 
     async def publish_window(self) -> int:
         """Publish up to `WINDOW` unsent events in their order; returns how many the broker has acknowledged."""
