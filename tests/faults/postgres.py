@@ -56,7 +56,7 @@ class Postgres:
 
         await take()
         mine = [connection.get_server_pid() for connection in taken]
-        await killer.execute(f"{TERMINATE} AND NOT pid = ANY($1)", mine)  # noqa: S608 - our own text
+        await killer.execute(f"{TERMINATE} AND NOT pid = ANY($1)", mine)
         await take()
         try:
             yield len(taken)

@@ -10,6 +10,8 @@ from time import perf_counter
 
 import httpx
 import nats
+import nats.errors
+import nats.js.errors
 from nats.js import JetStreamContext
 from sqlalchemy import func, select
 
@@ -170,7 +172,10 @@ class Stand:
                 for service in road.SERVICES:
                     if await self.ask(service, waiting):
                         return False
-                return not await self.lag(jetstream)
+                try:
+                    return not await self.lag(jetstream)
+                except (nats.errors.Error, nats.js.errors.Error):  # a cluster that has no leader yet
+                    return False
 
             return await until(at_rest, seconds)
 
@@ -186,6 +191,13 @@ class Stand:
         async def read(database):
             async with database.read() as session:
                 return await road.books(session, road.taken if service == "reporting" else road.counted)
+
+        return await self.ask(service, read)
+
+    async def keys(self, service: str) -> list[str]:
+        async def read(database):
+            async with database.read() as session:
+                return list(await session.scalars(select((road.taken if service == "reporting" else road.counted).c.key)))
 
         return await self.ask(service, read)
 

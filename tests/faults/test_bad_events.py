@@ -125,5 +125,6 @@ async def test_some_bad_events_among_a_few_thousand(stand, seed, figure):
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_bad_events_do_not_hold_the_good_ones(stand, seed, figure, database_kind):
     figure(f"7 bad events, {database_kind}: " + await play(stand, seed, 20_000 * LONG))

@@ -43,8 +43,8 @@ async def fill(folder: Path) -> Path:
     return ballast
 
 
-async def play(stand, folder: Path) -> str:
-    """Load; the disk is full for some seconds; then there is space again."""
+async def play(stand, folder: Path, repair=None) -> str:
+    """Load; the disk is full for some seconds; then there is space again, and what must be done is done."""
     await stand.start()
     stop = asyncio.Event()
     load = asyncio.create_task(stand.producer.until(PER_SECOND, stop))
@@ -54,6 +54,8 @@ async def play(stand, folder: Path) -> str:
     await asyncio.sleep(FULL_SECONDS)
     during = len(stand.ledger) - before
     ballast.unlink()
+    if repair:
+        await repair()
     took = await until(lambda: _more(stand, before + during + PER_SECOND), 60)
     stop.set()
     await load
@@ -76,7 +78,14 @@ async def test_the_brokers_disk_is_full(tmp_path, seed, figure, database_url):
         await broker.start()
         try:
             async with standing(tmp_path / "road", broker.url, database_url, seed) as stand:
-                figure("6 broker's disk full: " + await play(stand, folder))
+
+                async def restart() -> None:  # nats-server 2.15 keeps its first write error for ever
+                    await broker.stop()
+                    await broker.start()
+
+                told = await play(stand, folder, restart)
+                assert set(stand.producer.answers) == {"200"}, "reports are taken all the same"
+                figure(f"6 broker's disk full, broker restarted when there was space (it must be: it keeps its write error): {told}")
         finally:
             await broker.stop()
 
@@ -87,4 +96,4 @@ async def test_the_disk_of_sqlite_is_full(tmp_path, nats_url, seed, figure, data
         data = {f"THIDUA_{name}_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/{name}.sqlite" for name in ("REPORTING", "EVALUATION")}
         async with standing(tmp_path / "road", nats_url, database_url, seed, **data) as stand:
             figure("6 SQLite's disk full: " + await play(stand, folder))
-            assert {"500", "503"} & set(stand.producer.answers)
+            assert stand.producer.answers["503"], "callers are told"

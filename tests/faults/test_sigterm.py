@@ -30,7 +30,7 @@ async def test_every_service_is_replaced_under_load(stand, seed, figure, databas
     dice, ended = random.Random(seed), []
     stop = asyncio.Event()
     load = asyncio.create_task(stand.producer.until(PER_SECOND, stop))
-    for _ in range(2 * LONG):
+    for _ in range(LONG):
         ended += await replace_all(stand, dice)
     stop.set()
     carried = await load
