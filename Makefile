@@ -13,7 +13,7 @@ RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(RUNTIME) $(TESTING) ## Make .venv with everything pinned; instant the second time
 	@echo ".venv is ready" >&2
@@ -25,6 +25,9 @@ test: $(RUNTIME) $(TESTING) ## Lint, types and all tests, on SQLite and PostgreS
 	@$(MAKE) lint
 	@echo "== tests"
 	@$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -rfEs $(ARGS)
+
+test-faults: $(RUNTIME) $(TESTING) ## Kills, cuts, full disks: 12 scenarios (LONG=1: ten times the rounds; SEED=n: the same run again)
+	@$(BIN)/pytest -m faults -rsfE tests/faults $(ARGS)
 
 lint: $(RUNTIME) $(TESTING) ## Style and types
 	@echo "== ruff"
@@ -72,4 +75,4 @@ $(TESTING): $(RUNTIME) requirements-test.txt
 	@$(PIP) install --require-hashes --no-deps -r requirements-test.txt >&2
 	@touch $@
 
-.PHONY: help setup demo test lint format contracts bench browser lock clean
+.PHONY: help setup demo test test-faults lint format contracts bench browser lock clean

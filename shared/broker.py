@@ -17,8 +17,8 @@ from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 
 from shared import deadletters
-from shared.delivery import Delivery, Unreadable, read
-from shared.inbox import Inbox
+from shared.delivery import Delivery, UnknownType, Unreadable, read
+from shared.inbox import MAX_DELIVER, Inbox, rest_seconds
 
 log = logging.getLogger(__name__)
 framework_log = logging.getLogger("thidua.faststream")
@@ -28,6 +28,7 @@ BATCH = 200
 EXPIRES_SECONDS = 20.0
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = HEARTBEAT_SECONDS * 2 + 1
+LOOK_SECONDS = 0.5
 RENEW_PAUSE_SECONDS = 0.5
 NANOSECONDS = 1_000_000_000
 HEARTBEAT_STATUS = "100"
@@ -72,10 +73,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         while self.running:
             if asked <= 0:
                 asked = await self._ask()
-            try:
-                async with asyncio.timeout(SILENCE_SECONDS):  # Python 3.11's wait_for may swallow a cancellation
-                    await self.arrived.wait()
-            except TimeoutError:  # neither message nor heartbeat: the request is lost (a broker restart), so ask anew
+            if not await self._something_lands():
                 asked = 0
                 continue
             messages, ended = await self._take()
@@ -83,8 +81,20 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             if messages:
                 await self.consume(await self.screen(messages))
 
+    async def _something_lands(self) -> bool:
+        """Wait for it. False when the request is lost: the connection is a new one, or neither message nor heartbeat came."""
+        for _ in range(int(SILENCE_SECONDS / LOOK_SECONDS)):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):  # Python 3.11's wait_for may swallow a cancellation
+                    await self.arrived.wait()
+                    return True
+            if self.connection.stats["reconnects"] != self._reconnects:
+                return False
+        return False
+
     async def _ask(self) -> int:
         """Place a standing request at the durable; returns how many messages it allows."""
+        self._reconnects = self.connection.stats["reconnects"]
         request = {
             "batch": BATCH,
             "expires": int(EXPIRES_SECONDS * NANOSECONDS),
@@ -121,6 +131,11 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             await asyncio.sleep(RENEW_PAUSE_SECONDS)
 
 
+def servers_of(url: str) -> list[str]:
+    """The addresses in a setting that names one broker or, separated by commas, the nodes of a cluster."""
+    return [one.strip() for one in url.split(",")]
+
+
 def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
     """A FastStream broker for one service: reconnects for ever, has its own inbox prefix, logs what the server complains of."""
 
@@ -128,7 +143,7 @@ def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
         log.warning("broker: %s", error)
 
     return NatsBroker(
-        url,
+        servers_of(url),
         name=f"thidua-{service}",
         inbox_prefix=f"_INBOX_{service}",
         max_reconnect_attempts=-1,
@@ -147,7 +162,7 @@ async def open_once(url: str) -> Client:
     async def on_error(error: Exception) -> None:
         log.debug("broker: %s", error)
 
-    return await nats.connect(url, error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3)
+    return await nats.connect(servers_of(url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3)
 
 
 async def disconnect(broker: NatsBroker) -> None:
@@ -194,20 +209,32 @@ class Screen:
     async def __call__(self, messages: list[Msg]) -> Batch:
         """The good ones, in order."""
         good: list[Delivery] = []
+        bad: list[tuple[Msg, str]] = []
         for message in messages:
+            delivered = message.metadata.num_delivered
             try:
                 good.append(read(message))
+            except UnknownType as error:
+                if delivered < MAX_DELIVER:  # while programs are replaced one by one, a newer one may take it
+                    await message.nak(delay=rest_seconds(delivered))
+                else:
+                    bad.append((message, str(error)))
             except Unreadable as error:
-                await self._end(message, str(error))
+                bad.append((message, str(error)))
+        if bad:
+            await self._end(bad)
         return Batch(good)
 
-    async def _end(self, message: Msg, reason: str) -> None:
+    async def _end(self, bad: list[tuple[Msg, str]]) -> None:
         try:
             async with self.inbox.database.write() as session:
-                await deadletters.keep(session, message, reason, message.metadata.num_delivered)
+                for message, reason in bad:
+                    await deadletters.keep(session, message, reason, message.metadata.num_delivered)
         except Exception as error:
-            log.warning("a dead letter could not be kept, the message will come again: %s", error)
-            await message.nak(delay=5)
+            log.warning("%d dead letters could not be kept, the messages will come again: %s", len(bad), error)
+            for message, _ in bad:
+                await message.nak(delay=5)
             return
-        self.inbox.telemetry.dead.labels("unreadable").inc()
-        await message.term()
+        self.inbox.telemetry.dead.labels("unreadable").inc(len(bad))
+        for message, _ in bad:
+            await message.term()

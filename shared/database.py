@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.types import String, TypeDecorator
 from typing_extensions import override
@@ -276,3 +277,10 @@ async def upsert(session: WriteSession, table: Table, rows: Sequence[Mapping[str
         statement = _replacement(table, tuple(row), newer, sqlite=_on_sqlite(session))
         changed += cast(CursorResult[Any], await session.execute(statement, dict(row))).rowcount
     return changed
+
+
+def is_outage(error: Exception) -> bool:
+    """True when the database, not the event, is at fault: connection lost, server restarting, disk full, locked."""
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
+        return True
+    return isinstance(error, OSError | TimeoutError)

@@ -83,6 +83,6 @@ async def replay(database: Database, inbox: "Inbox", letter: str) -> None:
     """
     async with database.read() as session:
         row = await find(session, letter)
-    await inbox.apply([restore(json.loads(row.headers), row.body, row.subject)])
+    await inbox.apply_one(restore(json.loads(row.headers), row.body, row.subject))
     async with database.write() as session:
         await session.execute(update(dead_letters).where(dead_letters.c.id == letter).values(replayed=datetime.now(UTC)))

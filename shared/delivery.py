@@ -58,6 +58,10 @@ class Unreadable(Exception):
     """The message is no event of ours: the text says why."""
 
 
+class UnknownType(Unreadable):
+    """An event of a type that this program does not know: a newer one, running beside it, may."""
+
+
 def attributes_of(headers: dict[str, str]) -> dict[str, str]:
     """The `ce-*` headers without their prefix, names in lower case."""
     return {name.lower()[3:]: value for name, value in headers.items() if name.lower().startswith("ce-")}
@@ -70,9 +74,11 @@ def read(message: Msg) -> Delivery:
     attributes = attributes_of(message.headers or {})
     try:
         meta = _meta(message, attributes)
-        contract = REGISTRY[meta.type]
     except (KeyError, ValueError) as error:
-        raise Unreadable(f"no such event type or attribute: {error}") from None
+        raise Unreadable(f"no such attribute: {error}") from None
+    contract = REGISTRY.get(meta.type)
+    if contract is None:
+        raise UnknownType(f"no such event type: {meta.type}")
     try:
         return Delivery(message, meta, contract.model_validate_json(message.data))
     except ValidationError as error:

@@ -14,11 +14,10 @@ from typing import Any, get_type_hints
 import nats.errors
 from opentelemetry.trace import Link, SpanKind
 from sqlalchemy import ARRAY, Column, String, Table, bindparam, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from shared import deadletters, telemetry
 from shared.clock import Clock, OnTick, advance
-from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new
+from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new, is_outage
 from shared.delivery import Delivery, Inbound, Meta
 from shared.events import Event
 from shared.events.clock import MinuteTicked
@@ -58,6 +57,11 @@ class Touched:
 
 Settle = Callable[[WriteSession, Sequence[Touched]], Awaitable[None]]
 """`async def settle(session, touched)`; called once per batch, in key order, after its handlers, in the same transaction."""
+
+
+def rest_seconds(delivered: int) -> float:
+    """How long an event rests after so many deliveries."""
+    return NAK_SECONDS[min(delivered, len(NAK_SECONDS)) - 1]
 
 
 class Hears:
@@ -131,6 +135,14 @@ async def lock(session: WriteSession, keys: Iterable[str]) -> None:
             held.update(new)
 
 
+class HandlerFailed(Exception):
+    """The handler of one delivery of a batch raised; the text is what it raised."""
+
+    def __init__(self, delivery: Delivery, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.delivery, self.error = delivery, error
+
+
 class Inbox:
     """Applies batches of deliveries for one service and acknowledges, delays or ends each message by hand."""
 
@@ -140,7 +152,7 @@ class Inbox:
         """Batches begun and ended so far: a cheap sign of activity."""
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
-        """Apply a batch; when it fails, one by one, so that a bad event cannot hold the others. Never raises."""
+        """Apply a batch; an event that fails is set aside, so that it cannot hold the others. Never raises."""
         if not batch:
             return
         self.batches += 1
@@ -157,14 +169,29 @@ class Inbox:
         self.batches += 1
 
     async def _handle(self, batch: Sequence[Delivery]) -> None:
-        try:
-            await self._while_alive(batch, self.apply)
-        except Exception as error:
-            log.warning("%s: a batch of %d failed, one by one now: %s", self.hears.service, len(batch), error)
-            for delivery in batch:
-                await self._alone(delivery)
-        else:
-            await asyncio.gather(*(delivery.message.ack() for delivery in batch))
+        first = [delivery for delivery in batch if delivery.meta.delivered == 1]
+        again = [delivery for delivery in batch if delivery.meta.delivered > 1]
+        await self._together(first)
+        await self._together(again)  # apart, for whoever failed before will most often fail again
+
+    async def _together(self, batch: Sequence[Delivery]) -> None:
+        """Apply a batch in one transaction. One whose handler fails parts it: those before it are applied, then those after it."""
+        while batch:
+            try:
+                await self._while_alive(batch, self.apply)
+            except HandlerFailed as failure:
+                place = next(number for number, delivery in enumerate(batch) if delivery is failure.delivery)
+                await self._together(batch[:place])
+                await self._put_off(failure)
+                batch = batch[place + 1 :]
+            except Exception as error:
+                log.warning("%s: a batch of %d failed, one by one now: %s", self.hears.service, len(batch), error)
+                for delivery in batch:
+                    await self._alone(delivery)
+                return
+            else:
+                await asyncio.gather(*(delivery.message.ack() for delivery in batch))
+                return
 
     async def _while_alive(self, batch: Sequence[Delivery], work: Callable[[Sequence[Delivery]], Awaitable[None]]) -> None:
         """Do `work`; wait out a database outage, for an outage is no fault of the messages."""
@@ -173,32 +200,50 @@ class Inbox:
             try:
                 return await work(batch)
             except Exception as error:
-                if not _is_outage(error):
+                if not is_outage(error):
                     raise
                 delay = OUTAGE_SECONDS[min(attempt, len(OUTAGE_SECONDS) - 1)]
                 attempt += 1
                 log.warning("%s: database not available, again in %.1f s: %s", self.hears.service, delay, error)
                 await asyncio.sleep(delay)
 
+    async def _put_off(self, failure: HandlerFailed) -> None:
+        """An event that failed among others is tried again later; before it is given up, alone."""
+        log.warning("%s: %s", self.hears.service, failure)
+        if failure.delivery.meta.delivered >= MAX_DELIVER:
+            await self._alone(failure.delivery)
+        else:
+            await self._again(failure.delivery)
+
+    async def _again(self, delivery: Delivery) -> None:
+        self.telemetry.events.labels(delivery.meta.type, "retried").inc()
+        await delivery.message.nak(delay=rest_seconds(delivery.meta.delivered))
+
     async def _alone(self, delivery: Delivery) -> None:
-        message, meta = delivery.message, delivery.meta
+        message = delivery.message
         try:
             await self._while_alive([delivery], self.apply)
             await message.ack()
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            if meta.delivered >= MAX_DELIVER:
-                await self._while_alive([delivery], lambda _: self.bury(delivery, reason))
-                await message.term()
-            else:
-                self.telemetry.events.labels(meta.type, "retried").inc()
-                await message.nak(delay=NAK_SECONDS[min(meta.delivered, len(NAK_SECONDS)) - 1])
+            if delivery.meta.delivered < MAX_DELIVER:
+                await self._again(delivery)
+                return
+            reason = str(error) if isinstance(error, HandlerFailed) else f"{type(error).__name__}: {error}"
+            await self._while_alive([delivery], lambda _: self.bury(delivery, reason))
+            await message.term()
 
     async def bury(self, delivery: Delivery, reason: str) -> None:
         """Keep a delivery that cannot be applied as a dead letter."""
         async with self.database.write() as session:
             await deadletters.keep(session, delivery.message, reason, delivery.meta.delivered)
         self.telemetry.dead.labels("exhausted").inc()
+
+    async def apply_one(self, delivery: Delivery) -> None:
+        """Apply a delivery that is no message any more; raises what its handler raises."""
+        try:
+            await self.apply([delivery])
+        except HandlerFailed as failure:
+            raise failure.error from None
 
     async def apply(self, batch: Sequence[Delivery]) -> None:
         """One transaction: inbox rows, the effects of events not seen before, settling, own outbox rows."""
@@ -231,8 +276,13 @@ class Inbox:
                 continue
             meta = self._timed(delivery)
             with self._span(meta):
-                for key in await handler(delivery.event, session, meta) or ():
-                    touched[key] = meta
+                try:
+                    keys = await handler(delivery.event, session, meta)
+                except Exception as error:
+                    if is_outage(error):
+                        raise
+                    raise HandlerFailed(delivery, error) from error
+                touched.update(dict.fromkeys(keys or (), meta))
         return touched
 
     def _timed(self, delivery: Delivery) -> Meta:
@@ -304,10 +354,3 @@ async def _unseen(session: ReadSession, batch: Sequence[Delivery]) -> list[Deliv
         ids = [d.meta.id for d in batch if d.meta.source == source]
         seen |= {(source, id) for id in await session.scalars(_SEEN, {"source": source, "ids": ids})}
     return [d for d in batch if (d.meta.source, d.meta.id) not in seen]
-
-
-def _is_outage(error: Exception) -> bool:
-    """True when the database, not the event, is at fault: connection lost, server restarting, disk full, locked."""
-    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
-        return True
-    return isinstance(error, OSError | TimeoutError)

@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-
-from shared.database import Database, WriteSession
+from shared.database import Database, WriteSession, is_outage
 from shared.messages import Fault, Message, Overloaded, Refused
 from shared.telemetry import Telemetry
 
@@ -72,7 +70,7 @@ class Intake(Generic[Item, Result]):
         try:
             results = await self._commit(group)
         except Exception as error:
-            if len(group) > 1 and not _is_outage(error):  # one of them is at fault: the others shall not suffer
+            if len(group) > 1 and not is_outage(error):  # one of them is at fault: the others shall not suffer
                 for caller in group:
                     await self._answer([caller])
                 return
@@ -94,10 +92,3 @@ def _tell(answer: asyncio.Future[Result], result: Result | Exception) -> None:
         answer.set_exception(result)
     else:
         answer.set_result(result)
-
-
-def _is_outage(error: Exception) -> bool:
-    """True when the database is away or full: to try one by one would only take longer."""
-    return isinstance(error, OSError | TimeoutError | OperationalError | InterfaceError) or (
-        isinstance(error, DBAPIError) and error.connection_invalidated
-    )

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any, cast
 
 import asyncpg
 from nats.js import JetStreamContext
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, func, select, update
+from sqlalchemy import Column, CursorResult, Index, Integer, String, Table, Text, bindparam, func, select, update
 
 from shared.database import Database, Instant, WriteSession, add, fabric
 from shared.events import Event
@@ -37,6 +38,9 @@ WINDOW = 200
 POLL_SECONDS = 1.0
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 ACK_TIMEOUT = 5.0
+LOOK_SECONDS = 5.0
+CLOCKS_APART = timedelta(seconds=2)
+"""How much the broker's clock and ours may differ; a service whose clock is further off is not ready."""
 
 
 async def record(session: WriteSession, event: Event, now: datetime, *, client: str = "") -> str:
@@ -98,6 +102,8 @@ class Relay:
         """Events published so far: a cheap sign of activity."""
         self.idle = False
         """True while nothing is left to publish, as far as this process knows."""
+        self._look_at = 0.0
+        self._made: datetime | None = None
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -108,6 +114,8 @@ class Relay:
                 self.database.committed.clear()
                 self.idle = False
                 try:
+                    if self.failures or monotonic() > self._look_at:
+                        await self.refill()
                     while await self.publish_window() == WINDOW:
                         pass
                     self.failures = 0
@@ -124,6 +132,22 @@ class Relay:
         self.failures += 1
         log.warning("relay of %s waits %.1f s: %s: %s", self.database.service, delay, type(error).__name__, error)
         await asyncio.sleep(delay)
+
+    async def refill(self) -> None:
+        """Events sent before the stream was made went to one that is lost: they are unsent again and follow with the same ids."""
+        made = (await self.jetstream.stream_info(self.database.service.upper())).created
+        assert made is not None  # the broker tells it of every stream
+        self._look_at = monotonic() + LOOK_SECONDS
+        if made == self._made:
+            return
+        lost = made + CLOCKS_APART
+        async with self.database.read() as session:
+            first = await session.scalar(_FIRST_SENT)
+        if first is not None and first < lost:
+            async with self.database.write() as session:
+                found = cast(CursorResult[Any], await session.execute(_UNSEND, {"lost": lost})).rowcount
+            log.error("stream %s is younger than %d events sent to it: they are published again", self.database.service.upper(), found)
+        self._made = made
 
     async def publish_window(self) -> int:
         """Publish up to `WINDOW` unsent events in their order; returns how many the broker has acknowledged."""
@@ -158,6 +182,8 @@ class Relay:
 
 _UNSENT = select(outbox).where(outbox.c.sent.is_(None)).order_by(outbox.c.position).limit(WINDOW)
 _UNSENT_OF_NOBODY = _UNSENT.with_for_update(skip_locked=True)
+_FIRST_SENT = select(outbox.c.sent).where(outbox.c.sent.is_not(None)).order_by(outbox.c.position).limit(1)
+_UNSEND = update(outbox).where(outbox.c.sent < bindparam("lost", type_=Instant)).values(sent=None)
 _MARK = update(outbox).where(outbox.c.position.in_(bindparam("positions", expanding=True))).values(sent=bindparam("now"))
 
 

@@ -18,7 +18,7 @@ from shared.clock import Clock
 from shared.database import Database
 from shared.inbox import Hears, Inbox
 from shared.outbox import Relay
-from shared.settings import Settings
+from shared.settings import SERVICES, Settings
 from shared.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,9 @@ Job = Callable[["Service"], Awaitable[None]]
 """A background task of a service; it runs until cancelled and is started again, after a rest, when it fails."""
 JOB_REST_SECONDS = 1.0
 STOP_SECONDS = 0.5
+ASK_SECONDS = 2.0
 PARTNER_POLL_SECONDS = 2.0
+HEAL_SECONDS = 5.0
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Service:
         await self.broker.start()
         self.relay = Relay(self.database, self.jetstream, self.telemetry)
         self._spawn(self.relay.run, "relay")
+        self._spawn(self._heal, "heal")
         if self.hears.inbound_handler:
             await self._bind_partners()
             self._spawn(self._watch_partners, "partners")
@@ -103,16 +106,21 @@ class Service:
         self.telemetry.shutdown()
 
     async def ready(self) -> list[str]:
-        """What keeps the service from being ready; empty when it is. Asks database, broker and each durable."""
+        """What keeps the service from being ready; empty when it is. Asks database, broker, its stream and each durable."""
         faults = [] if self.clock.trusted else ["clock"]
         try:
             async with self.database.read() as session:
                 await session.connection()
         except Exception as error:
             faults.append(f"database: {type(error).__name__}")
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                await self.jetstream.stream_info(self.name.upper())
+        except Exception as error:
+            faults.append(f"{self.name.upper()}: {type(error).__name__}")
         for place in streams.durables([self.hears], self._partners):
             try:
-                await self.jetstream.consumer_info(place.stream, place.service, timeout=2)
+                await self.jetstream.consumer_info(place.stream, place.service, timeout=ASK_SECONDS)
             except Exception as error:
                 faults.append(f"{place.stream}: {type(error).__name__}")
         return faults
@@ -134,6 +142,18 @@ class Service:
                     await asyncio.sleep(JOB_REST_SECONDS)
 
         self._tasks.append(asyncio.create_task(supervised(), name=f"{self.name}-{name}"))
+
+    async def _heal(self) -> None:
+        """Make again what somebody deleted: the streams that are ours, our durables. The relay refills a stream that is new."""
+        others = {name.upper() for name in SERVICES if name != self.name}
+        while True:
+            await asyncio.sleep(HEAL_SECONDS)
+            configs = [c for c in streams.stream_configs(self._partners, self.settings.replicas) if c.name not in others]
+            try:
+                for line in await streams.restore(self.jetstream, configs, streams.durables([self.hears], self._partners)):
+                    log.error("%s was missing: %s", self.name, line)
+            except Exception as error:  # the broker is away or has no leader yet: readiness says so
+                log.debug("nothing restored: %s", error)
 
     async def _watch_partners(self) -> None:
         """A partner registered while we run gets its stream from the provisioning job; bind to it when it is there."""

@@ -1,5 +1,6 @@
-"""Streams and durables as data, and the one job that makes them; services only bind."""
+"""Streams and durables as data, and the one job that makes them; a service binds, and makes again what was deleted under it."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -81,13 +82,23 @@ async def provision(jetstream: JetStreamContext, configs: Iterable[StreamConfig]
     return done + [line for place in places if (line := await _provision_durable(jetstream, place))]
 
 
-async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig) -> str:
+async def restore(jetstream: JetStreamContext, configs: Iterable[StreamConfig], places: Iterable[Durable]) -> list[str]:
+    """Make what is missing and leave the rest alone: what differs may be newer than this program. A place whose stream is away waits."""
+    done = [line for config in configs if (line := await _provision_stream(jetstream, config, update=False))]
+    for place in places:
+        with contextlib.suppress(NotFoundError):
+            if line := await _provision_durable(jetstream, place, update=False):
+                done.append(line)
+    return done
+
+
+async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig, *, update: bool = True) -> str:
     try:
         present = (await jetstream.stream_info(str(wanted.name))).config
     except NotFoundError:
         await jetstream.add_stream(wanted)
         return f"stream {wanted.name}: made"
-    if not stream_differences(present, wanted) and present.num_replicas == wanted.num_replicas:
+    if not update or (not stream_differences(present, wanted) and present.num_replicas == wanted.num_replicas):
         return ""
     try:
         await jetstream.update_stream(wanted)
@@ -96,14 +107,14 @@ async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig) -
     return f"stream {wanted.name}: updated"
 
 
-async def _provision_durable(jetstream: JetStreamContext, place: Durable) -> str:
+async def _provision_durable(jetstream: JetStreamContext, place: Durable, *, update: bool = True) -> str:
     wanted = durable_config(place)
     try:
         present = (await jetstream.consumer_info(place.stream, place.service)).config
     except NotFoundError:
         await jetstream.add_consumer(place.stream, wanted)
         return f"durable {place.stream}/{place.service}: made"
-    if not durable_differences(present, wanted):
+    if not update or not durable_differences(present, wanted):
         return ""
     await jetstream.add_consumer(place.stream, wanted)
     return f"durable {place.stream}/{place.service}: updated"

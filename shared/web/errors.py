@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from shared import audit
+from shared.database import is_outage
 from shared.messages import Fault, Message, Overloaded, Refused
 from shared.security import current_officer, wall_now
 from shared.web.pages import language_of
@@ -23,6 +24,7 @@ UNKEPT = frozenset({401, 429, 503})
 """Answers that leave no row: their author is not known (then they are counted), or the service has enough to do."""
 FAULTS_KEPT = 20
 PATH_KEPT = 160
+RETRY_SECONDS = "5"
 
 
 def wants_json(request: Request) -> bool:
@@ -81,9 +83,10 @@ async def on_http(request: Request, error: Exception) -> Response:
 
 
 async def on_failure(request: Request, error: Exception) -> Response:
-    """Our own fault: logged whole, told in one sentence."""
+    """Our own fault: logged whole, told in one sentence. A database that is away or has no space is worth another try: 503."""
     log.error("request failed: %s %s", request.method, request.url.path, exc_info=error)
-    return answer(request, 500, (Fault("", Message("Hệ thống gặp lỗi. Dữ liệu chưa thay đổi; đồng chí hãy thử lại sau ít phút.")),))
+    faults = (Fault("", Message("Hệ thống gặp lỗi. Dữ liệu chưa thay đổi; đồng chí hãy thử lại sau ít phút.")),)
+    return answer(request, 503, faults, {"retry-after": RETRY_SECONDS}) if is_outage(error) else answer(request, 500, faults)
 
 
 def answer(request: Request, status: int, faults: tuple[Fault, ...], headers: dict[str, str] | None = None) -> Response:

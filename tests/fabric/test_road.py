@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Sequence
+from datetime import timedelta
 
 import nats
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import func, select
 from shared import deadletters, streams
 from shared.delivery import Meta
 from shared.events.registration import SessionEnded
-from shared.inbox import Hears, Touched, inbox
+from shared.inbox import Hears, Inbox, Touched, inbox
 from shared.outbox import outbox, waiting
 from tests.fabric.conftest import run_service, say, until
 
@@ -86,6 +87,44 @@ async def test_a_poison_event_does_not_hold_its_neighbours_and_can_be_replayed(f
         await until(lambda: _dead(hearer, 0))
 
 
+async def test_a_poison_event_parts_its_batch_and_the_others_stay_together(fabric_settings, monkeypatch):
+    monkeypatch.setattr("shared.inbox.NAK_SECONDS", (30,))
+    heard = Heard()
+    heard.fails = {"s50"}
+    transactions: list[int] = []
+    apply = Inbox.apply
+
+    async def counted(self, batch):
+        await apply(self, batch)
+        transactions.append(len(batch))
+
+    monkeypatch.setattr(Inbox, "apply", counted)
+    async with run_service(fabric_settings, Hears("registration")) as teller:
+        await say(teller, *(f"s{n}" for n in range(100)))
+        await until(lambda: _is(waiting(teller.database), 0))
+        async with run_service(fabric_settings, heard.hears) as hearer:
+            await until(lambda: _applied(hearer, 99))
+    assert sum(transactions) == 99
+    assert len(transactions) < 10, "the others are not applied one by one"
+
+
+async def test_what_was_sent_to_a_lost_stream_is_published_again(fabric_settings, monkeypatch):
+    monkeypatch.setattr("shared.outbox.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("shared.outbox.CLOCKS_APART", timedelta(0))
+    monkeypatch.setattr("shared.service.HEAL_SECONDS", 0.5)
+    heard = Heard()
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
+        await say(teller, *(f"s{n}" for n in range(20)))
+        await until(lambda: len(heard.seen) == 20)
+        await teller.jetstream.delete_stream("REGISTRATION")
+        assert await teller.ready() == ["REGISTRATION: NotFoundError"]
+        await say(teller, "after")
+        await until(lambda: "after" in heard.seen, 20)
+        assert (await teller.jetstream.stream_info("REGISTRATION")).state.messages == 21
+        await until(lambda: _is_empty(hearer))
+    assert sorted(heard.seen) == sorted([*(f"s{n}" for n in range(20)), "after"])
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "reason"),
     [
@@ -96,7 +135,8 @@ async def test_a_poison_event_does_not_hold_its_neighbours_and_can_be_replayed(f
         ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v1", "ce-time": "later"}, b"{}", "later"),
     ],
 )
-async def test_an_unreadable_message_becomes_a_dead_letter_and_its_neighbours_are_applied(fabric_settings, headers, body, reason):
+async def test_an_unreadable_message_becomes_a_dead_letter_and_its_neighbours_are_applied(fabric_settings, headers, body, reason, monkeypatch):
+    monkeypatch.setattr("shared.inbox.NAK_SECONDS", (0.05,))  # a newer program might know what this one does not: it is waited for
     heard = Heard()
     async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
         await teller.jetstream.publish("registration.session.ended.v1", body, headers=headers or None)
@@ -177,3 +217,8 @@ async def _is_empty(service):
 async def _dead(service, wanted):
     async with service.database.read() as session:
         return await deadletters.count(session) == wanted
+
+
+async def _applied(service, number: int) -> bool:
+    async with service.database.read() as session:
+        return await session.scalar(select(func.count()).select_from(inbox)) == number
