@@ -206,7 +206,10 @@ def _selection_among(table: Table, column: str, names: tuple[str, ...]) -> Selec
 
 async def rows_among(session: AsyncSession, table: Table, column: str, among: Iterable[str], **keys: Any) -> list[Row[Any]]:
     """The rows whose `column` is one of many values and whose other named columns have these; asked `CHUNK` values at a time."""
-    statement, values, found = _selection_among(table, column, tuple(keys)), sorted(among), []
+    values, found = sorted(among), []
+    if len(values) == 1:  # the usual case outside a rush, and a list costs as much to expand as a row to find
+        return list(await rows_of(session, table, **keys, **{column: values[0]}))
+    statement = _selection_among(table, column, tuple(keys))
     for start in range(0, len(values), CHUNK):
         found += (await session.execute(statement, keys | {"among": values[start : start + CHUNK]})).all()
     return found

@@ -38,22 +38,36 @@ class Intake(Generic[Item, Result]):
     ) -> None:  # fmt: skip
         self.database, self.telemetry, self.work, self.keys = database, telemetry, work, keys
         self._waiting: deque[_Caller[Item, Result]] = deque()
-        self._worker: asyncio.Task[None] | None = None
+        self._busy = False
+        self._server: asyncio.Task[None] | None = None
 
     async def ask(self, item: Item) -> Result:
         """The item's result, once it is durable. Raises its `Refused`, or `Overloaded` when too many wait; then nothing was done."""
         if len(self._waiting) >= WAITING:
             raise Overloaded(Fault("", Message("Hệ thống đang nhận quá nhiều báo cáo cùng lúc."), Message("Hãy gửi lại sau vài giây.")))
         caller: _Caller[Item, Result] = _Caller(item, frozenset(self.keys(item)), asyncio.get_running_loop().create_future())
-        self._waiting.append(caller)
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._serve(), name="intake")
+        if self._busy:
+            self._waiting.append(caller)
+        else:
+            await self._serve_oneself(caller)
         return await caller.answer
+
+    async def _serve_oneself(self, caller: _Caller[Item, Result]) -> None:
+        """Nobody is being served: no detour through another task. Who came meanwhile is served by a task then."""
+        self._busy = True
+        try:
+            await self._answer([caller])
+        finally:
+            self._server = asyncio.create_task(self._serve(), name="intake") if self._waiting else None
+            self._busy = bool(self._waiting)
 
     async def _serve(self) -> None:
         """Group after group, until nobody waits; what comes during a commit is the next group."""
-        while self._waiting:
-            await self._answer(self._next_group())
+        try:
+            while self._waiting:
+                await self._answer(self._next_group())
+        finally:
+            self._busy = False
 
     def _next_group(self) -> list[_Caller[Item, Result]]:
         group: list[_Caller[Item, Result]] = []
@@ -63,7 +77,6 @@ class Intake(Generic[Item, Result]):
             if not caller.answer.cancelled():  # who has gone away before the work began is left out
                 held |= caller.keys
                 group.append(caller)
-        self.telemetry.intake.observe(len(group))
         return group
 
     async def _answer(self, group: Sequence[_Caller[Item, Result]]) -> None:
@@ -81,6 +94,7 @@ class Intake(Generic[Item, Result]):
     async def _commit(self, group: Sequence[_Caller[Item, Result]]) -> Sequence[Result | Exception]:
         if not group:
             return []
+        self.telemetry.intake.observe(len(group))
         async with self.database.write() as session:
             return await self.work(session, [caller.item for caller in group])
 
