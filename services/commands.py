@@ -92,7 +92,7 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _tick(service: Service) -> None:
-    await clock.run(service.jetstream)
+    await clock.run(service.jetstream, service.clock)
 
 
 @command

@@ -167,7 +167,7 @@ class Local:
 
     def tick(self) -> None:
         """Publish the wall's minutes while this runs: for real time only."""
-        task = asyncio.create_task(clock.run(self.services[0].jetstream), name="clock")
+        task = asyncio.create_task(clock.run(self.services[0].jetstream, self.services[0].clock), name="clock")
         self._stack.callback(task.cancel)
 
 

@@ -1,11 +1,14 @@
 """Time is an event: the publisher of ticks, and each service's own idea of now."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
+from time import monotonic
 from zoneinfo import ZoneInfo
 
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 from sqlalchemy import Column, String, Table, select
 
@@ -18,6 +21,8 @@ LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 """Days, cut-offs and deadlines are here."""
 SKEW_LIMIT = timedelta(seconds=2)
 PUBLISH_SECONDS = 5.0
+ASK_SECONDS = 2.0
+STREAM = "CLOCK"
 
 handled = Table("handled_ticks", fabric, Column("name", String(16), primary_key=True), Column("instant", Instant, nullable=False))
 
@@ -26,22 +31,36 @@ OnTick = Callable[[WriteSession, datetime, datetime | None], Awaitable[None]]
 
 
 class Clock:
-    """A service's idea of now: the wall's in real mode (the tick's when they differ by over 2 s), the last tick's in simulation."""
+    """A service's idea of now: the last tick's in simulation, else the wall's, or the broker's when they differ by over 2 s.
+
+    The broker's clock is asked now and then; in between a steady clock counts on, so that a jump of the wall's shows at once.
+    """
 
     def __init__(self, *, simulated: bool) -> None:
         self.simulated = simulated
         self.tick: datetime | None = None
-        self.skew = timedelta(0)
+        self._broker: tuple[datetime, float] | None = None
 
-    def hear(self, event: MinuteTicked, wall: datetime) -> None:
-        """Take note of a tick that arrived at `wall`."""
+    def hear(self, event: MinuteTicked) -> None:
+        """Take note of a tick."""
         if self.tick is None or event.instant > self.tick:
             self.tick = event.instant
-            self.skew = timedelta(0) if self.simulated else event.instant - wall
+
+    def compare(self, broker: datetime) -> None:
+        """Take note of the broker's time now."""
+        self._broker = broker, monotonic()
+
+    @property
+    def skew(self) -> timedelta:
+        """The broker's clock less this machine's."""
+        if self.simulated or self._broker is None:
+            return timedelta(0)
+        told, at = self._broker
+        return told + timedelta(seconds=monotonic() - at) - datetime.now(UTC)
 
     @property
     def trusted(self) -> bool:
-        """False when this machine's clock and the tick differ too much: the service turns red."""
+        """False when this machine's clock and the broker's differ too much: the service turns red."""
         return abs(self.skew) <= SKEW_LIMIT
 
     def now(self) -> datetime:
@@ -86,13 +105,26 @@ async def publish(jetstream: JetStreamContext, instant: datetime, *, simulated: 
         "ce-recordedtime": datetime.now(UTC).isoformat(),
         "content-type": "application/json",
     }
-    await jetstream.publish(event.TYPE, event.model_dump_json().encode(), timeout=PUBLISH_SECONDS, stream="CLOCK", headers=headers)
+    await jetstream.publish(event.TYPE, event.model_dump_json().encode(), timeout=PUBLISH_SECONDS, stream=STREAM, headers=headers)
 
 
-async def run(jetstream: JetStreamContext) -> None:
-    """Tick every minute of the wall clock until cancelled."""
+async def ask(broker: Client) -> datetime:
+    """The broker's time: every answer about a stream tells it. Half the way there and back is added."""
+    asked = monotonic()
+    answer = await broker.request(f"$JS.API.STREAM.INFO.{STREAM}", timeout=ASK_SECONDS)
+    told = datetime.fromisoformat(json.loads(answer.data)["ts"])
+    return told + timedelta(seconds=(monotonic() - asked) / 2)
+
+
+def is_early(event: MinuteTicked, stored: datetime | None) -> bool:
+    """True for a real tick that the broker had before its instant came: its teller's clock is ahead, and no deadline moves for that."""
+    return event.mode == "real" and stored is not None and event.instant - stored > SKEW_LIMIT
+
+
+async def run(jetstream: JetStreamContext, clock: Clock) -> None:
+    """Tick every minute of `clock` until cancelled."""
     while True:
-        now = datetime.now(UTC)
+        now = clock.now()
         minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
         await asyncio.sleep((minute - now).total_seconds())
         try:

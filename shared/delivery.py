@@ -29,6 +29,7 @@ class Meta:
     sequence: int = 0
     delivered: int = 1
     subject: str = ""
+    stored: datetime | None = None
 
     @property
     def client(self) -> str:
@@ -99,7 +100,7 @@ def _place(message: Msg) -> dict[str, Any]:
     if not message.reply:
         return {}
     place = message.metadata
-    return {"stream": place.stream, "sequence": place.sequence.stream, "delivered": place.num_delivered}
+    return {"stream": place.stream, "sequence": place.sequence.stream, "delivered": place.num_delivered, "stored": place.timestamp}
 
 
 def _meta(message: Msg, attributes: dict[str, str]) -> Meta:

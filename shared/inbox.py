@@ -16,7 +16,7 @@ from opentelemetry.trace import Link, SpanKind
 from sqlalchemy import ARRAY, Column, String, Table, bindparam, select, text
 
 from shared import deadletters, telemetry
-from shared.clock import Clock, OnTick, advance
+from shared.clock import Clock, OnTick, advance, is_early
 from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new, is_outage
 from shared.delivery import Delivery, Inbound, Meta
 from shared.events import Event
@@ -299,8 +299,11 @@ class Inbox:
             return self._on_minute_ticked
         return self.hears.handlers.get(delivery.meta.type)
 
-    async def _on_minute_ticked(self, event: MinuteTicked, session: WriteSession, _: Meta) -> None:
-        self.clock.hear(event, datetime.now(UTC))
+    async def _on_minute_ticked(self, event: MinuteTicked, session: WriteSession, meta: Meta) -> None:
+        if is_early(event, meta.stored):
+            log.error("%s: the tick of %s came early, some service's clock is ahead: ignored", self.hears.service, event.instant.isoformat())
+            return
+        self.clock.hear(event)
         self.telemetry.clock_skew.set(self.clock.skew.total_seconds())
         if self.hears.on_tick:
             await advance(session, event.instant, self.hears.on_tick)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+import nats.errors
 from fastapi import Depends, FastAPI, Request
 from faststream.nats import NatsBroker
 from nats.js import JetStreamContext
 from opentelemetry.sdk.trace import SpanProcessor
 
-from shared import broker, streams
+from shared import broker, clock, streams
 from shared.clock import Clock
 from shared.database import Database
 from shared.inbox import Hears, Inbox
@@ -30,6 +31,7 @@ STOP_SECONDS = 0.5
 ASK_SECONDS = 2.0
 PARTNER_POLL_SECONDS = 2.0
 HEAL_SECONDS = 5.0
+COMPARE_SECONDS = 5.0
 
 
 @dataclass
@@ -89,6 +91,9 @@ class Service:
         self.relay = Relay(self.database, self.jetstream, self.telemetry)
         self._spawn(self.relay.run, "relay")
         self._spawn(self._heal, "heal")
+        if not self.settings.simulated:
+            await self._compare_clocks()
+            self._spawn(self._watch_clock, "clock")
         if self.hears.inbound_handler:
             await self._bind_partners()
             self._spawn(self._watch_partners, "partners")
@@ -154,6 +159,15 @@ class Service:
                     log.error("%s was missing: %s", self.name, line)
             except Exception as error:  # the broker is away or has no leader yet: readiness says so
                 log.debug("nothing restored: %s", error)
+
+    async def _compare_clocks(self) -> None:
+        with contextlib.suppress(nats.errors.Error, KeyError):  # no answer, or no stream yet: the next comparison tells
+            self.clock.compare(await clock.ask(self.broker.config.broker_config.connection_state.connection))
+
+    async def _watch_clock(self) -> None:
+        while True:
+            await asyncio.sleep(COMPARE_SECONDS)
+            await self._compare_clocks()
 
     async def _watch_partners(self) -> None:
         """A partner registered while we run gets its stream from the provisioning job; bind to it when it is there."""

@@ -3,10 +3,12 @@
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 
+import nats
 import pytest
 from sqlalchemy import update
 
-from shared import audit, clock, security, units
+from shared import audit, clock, security, streams, units
+from shared.delivery import Delivery, Meta
 from shared.events.clock import MinuteTicked
 from shared.events.registration import (
     Identifier,
@@ -18,7 +20,10 @@ from shared.events.registration import (
     UnitChanged,
     UnitVersion,
 )
+from shared.identity import new_id
+from shared.inbox import Hears, Inbox
 from shared.security import SigningKey, SignInNeeded, System
+from shared.telemetry import Telemetry
 from shared.testing.databases import fresh_database
 
 NOW = datetime(2023, 10, 30, 9, 0, tzinfo=UTC)
@@ -89,14 +94,48 @@ async def test_a_tick_is_handled_once_and_an_older_one_is_ignored(database):
     assert handled == [(NOW, None), (NOW + timedelta(minutes=1), NOW)]
 
 
-def test_a_clock_that_differs_from_the_tick_judges_by_the_tick():
-    wall = datetime.now(UTC)
+def test_a_clock_that_differs_from_the_brokers_judges_by_the_brokers():
     own = clock.Clock(simulated=False)
-    own.hear(MinuteTicked(instant=wall + timedelta(minutes=10), mode="real"), wall)
+    own.compare(datetime.now(UTC) + timedelta(minutes=10))
     assert not own.trusted
     assert abs(own.now() - datetime.now(UTC) - timedelta(minutes=10)) < timedelta(seconds=1)
-    own.hear(MinuteTicked(instant=wall + timedelta(minutes=11), mode="real"), wall + timedelta(minutes=11))
+    own.compare(datetime.now(UTC))
     assert own.trusted
+
+
+def test_a_clock_that_jumps_is_not_believed_from_that_moment(monkeypatch):
+    class Behind(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - timedelta(hours=1)
+
+    own = clock.Clock(simulated=False)
+    own.compare(datetime.now(UTC))
+    monkeypatch.setattr(clock, "datetime", Behind)
+    assert not own.trusted
+    assert abs(own.now() - datetime.now(UTC)) < timedelta(seconds=1)
+
+
+async def test_the_broker_tells_its_time(nats_url):
+    connection = await nats.connect(nats_url)
+    await streams.provision(connection.jetstream(), streams.stream_configs([], 1), [])
+    assert abs(await clock.ask(connection) - datetime.now(UTC)) < timedelta(seconds=1)
+    await connection.close()
+
+
+async def test_a_tick_ahead_of_the_brokers_clock_moves_no_deadline(database):
+    done, hears = [], Hears("reporting")
+
+    @hears.tick
+    async def on_tick(session, now, since):
+        done.append(now)
+
+    inbox = Inbox(database, hears, Telemetry("test"), clock.Clock(simulated=False))
+    for ahead in (timedelta(minutes=10), timedelta(0)):
+        event = MinuteTicked(instant=NOW + ahead, mode="real")
+        meta = Meta(id=new_id(), source="/thidua/clock", type=event.TYPE, time=NOW, stored=NOW)
+        await inbox.apply([Delivery(None, meta, event)])
+    assert done == [NOW]
 
 
 async def test_twenty_writers_at_once_extend_one_unbroken_chain(database):

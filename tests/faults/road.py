@@ -186,7 +186,7 @@ def create_app(name: str, settings: Settings) -> FastAPI:
 
 
 async def tick(service: Service) -> None:
-    await clock.run(service.jetstream)
+    await clock.run(service.jetstream, service.clock)
 
 
 def clock_off(file: Path) -> None:
@@ -197,7 +197,7 @@ def clock_off(file: Path) -> None:
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(seconds=float(file.read_text()))
 
-    clock.datetime = inbox.datetime = Off
+    clock.datetime = Off
 
 
 async def main(name: str) -> None:

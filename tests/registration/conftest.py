@@ -170,7 +170,7 @@ class Town:
 
     def at(self, instant: datetime) -> None:
         """It is `instant` now."""
-        self.service.clock.hear(MinuteTicked(instant=instant, mode="simulated"), wall_now())
+        self.service.clock.hear(MinuteTicked(instant=instant, mode="simulated"))
 
     async def bearer(self, login: str) -> dict[str, str]:
         """Headers of a program that acts for an officer."""

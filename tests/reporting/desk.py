@@ -34,7 +34,7 @@ class Desk:
     def at(self, now: datetime) -> None:
         """Let it be `now`."""
         self.service.clock.tick = None
-        self.service.clock.hear(MinuteTicked(instant=now, mode="simulated"), now)
+        self.service.clock.hear(MinuteTicked(instant=now, mode="simulated"))
 
     async def ask(self, officer: Officer | None, method: str, path: str, **more) -> httpx.Response:
         """A program's request with a bearer token."""
