@@ -1,6 +1,7 @@
 """A service's database: SQLite (one writer) or PostgreSQL (one schema), read and write sessions of different types."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -212,6 +213,14 @@ async def rows_among(session: AsyncSession, table: Table, column: str, among: It
     statement = _selection_among(table, column, tuple(keys))
     for start in range(0, len(values), CHUNK):
         found += (await session.execute(statement, keys | {"among": values[start : start + CHUNK]})).all()
+    return found
+
+
+def grouped(rows: Iterable[Row[Any]], column: str) -> defaultdict[str, list[Row[Any]]]:
+    """Rows by the value of a column, each group in the order in which its rows came; a value without rows has an empty one."""
+    found: defaultdict[str, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        found[getattr(row, column)].append(row)
     return found
 
 

@@ -14,7 +14,7 @@ from services.evaluation.scoring.facts import Facts, Punctuality, WorksBelow
 from services.evaluation.scoring.figures import Figure, Target
 from shared import units
 from shared.clock import local_date
-from shared.database import ReadSession, rows_among
+from shared.database import ReadSession, grouped, rows_among
 from shared.events.campaign import Campaign, ScoreSheet
 from shared.events.registration import WorkStatus
 
@@ -68,10 +68,7 @@ async def about(session: ReadSession, table: Table, campaign: str, among: Collec
 
 async def by_unit(session: ReadSession, table: Table, campaign: str, among: Collection[str]) -> defaultdict[str, list[Any]]:
     """The same by unit; units without rows have none."""
-    found: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in await about(session, table, campaign, among):
-        found[row.unit].append(row)
-    return found
+    return grouped(await about(session, table, campaign, among), "unit")
 
 
 def targets_of(committed: Iterable[Any]) -> dict[str, list[Target]]:

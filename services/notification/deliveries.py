@@ -10,12 +10,11 @@ from services.notification.models import channels, deliveries, letters, mutes, o
 from services.notification.rules import BY_CODE, OPEN, RULES, Audience, Channel, State, To, channels_for
 from shared import campaigns, outbox, telemetry
 from shared.clock import handled
-from shared.database import ReadSession, WriteSession, insert_new, upsert
+from shared.database import CHUNK, ReadSession, WriteSession, insert_new, upsert
 from shared.events.campaign import Phase
 from shared.events.notification import LetterDelivered
 from shared.identity import new_id
 
-CHUNK = 500
 RECEIPTED = [rule.code for rule in RULES if rule.receipt]
 OVER = (Phase.RANKED, Phase.HONOURED, Phase.ARCHIVED)
 """Phases in which a movement has ended and nothing may wait any more."""

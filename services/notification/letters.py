@@ -14,13 +14,11 @@ from services.notification.models import letters
 from services.notification.rules import BY_CODE, BY_ROLE, Audience
 from shared import telemetry, units
 from shared.clock import local_date
-from shared.database import WriteSession, insert_new
+from shared.database import CHUNK, WriteSession, insert_new
 from shared.delivery import Meta
 from shared.identity import new_id
 from shared.security import officers
 
-CHUNK = 500
-"""Rows per statement: databases limit the parameters of one."""
 _WRITTEN = select(letters).where(letters.c.letter.in_(bindparam("letters", expanding=True)))
 _OFFICERS = select(officers).where(officers.c.unit.in_(bindparam("units", expanding=True)), officers.c.active)
 

@@ -1,14 +1,13 @@
 """What the reports of some units are judged by, read table by table for all of them at once."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, bindparam, select
 
 from services.reporting.models import commitments, figures, observations, openings, participants, reports
-from shared.database import ReadSession, rows_among
+from shared.database import ReadSession, grouped, rows_among
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +36,18 @@ _FIGURES = (
 async def of_units(session: ReadSession, campaign: str, among: Collection[str]) -> dict[str, Background]:
     """The background of each unit; of a unit nobody has heard of it is empty."""
     about = {
-        table: _by(await rows_among(session, table, "unit", among, campaign=campaign), "unit")
+        table: grouped(await rows_among(session, table, "unit", among, campaign=campaign), "unit")
         for table in (participants, commitments, openings, reports)
     }
-    seen = _by(await rows_among(session, observations, "unit", among, campaign=campaign, current=True), "unit")
-    given = _by(await session.execute(_FIGURES, {"campaign": campaign, "units": sorted(among)}), "unit")
+    seen = grouped(await rows_among(session, observations, "unit", among, campaign=campaign, current=True), "unit")
+    given = grouped(await session.execute(_FIGURES, {"campaign": campaign, "units": sorted(among)}), "unit")
     return {
         unit: Background(
             next(iter(about[participants][unit]), None),
             about[commitments][unit],
             about[openings][unit],
             {row.round: row for row in about[reports][unit]},
-            _by(given[unit], "round"),
+            grouped(given[unit], "round"),
             seen[unit],
         )
         for unit in among
@@ -58,10 +57,3 @@ async def of_units(session: ReadSession, campaign: str, among: Collection[str]) 
 async def of_unit(session: ReadSession, campaign: str, unit: str) -> Background:
     """The background of one unit."""
     return (await of_units(session, campaign, [unit]))[unit]
-
-
-def _by(rows: Iterable[Any], column: str) -> defaultdict[str, list[Any]]:
-    found: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in rows:
-        found[getattr(row, column)].append(row)
-    return found
