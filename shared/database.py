@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import orjson
 from sqlalchemy import (
     CursorResult,
     Dialect,
@@ -53,16 +54,29 @@ class Instant(TypeDecorator[datetime]):
     @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
         """An instant -> 2023-10-30T10:00:00.000000Z."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant needs a time zone")
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return _written_instant(value)
 
     @override
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
+        """The same without a detour: every row passes here, several times."""
+        return _written_instant
+
+    @override
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
         """Text -> datetime in UTC."""
-        return None if value is None else datetime.fromisoformat(value)
+        return _read_instant
+
+
+def _written_instant(value: datetime | None) -> str | None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def _read_instant(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -74,12 +88,25 @@ class Exact(TypeDecorator[Decimal]):
     @override
     def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> str | None:
         """Decimal -> plain text without exponent."""
-        return None if value is None else format(Decimal(value), "f")
+        return _written_exact(value)
 
     @override
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
+        """The same without a detour."""
+        return _written_exact
+
+    @override
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Decimal | None]:
         """Text -> Decimal."""
-        return None if value is None else Decimal(value)
+        return _read_exact
+
+
+def _written_exact(value: Decimal | int | None) -> str | None:
+    return None if value is None else format(Decimal(value), "f")
+
+
+def _read_exact(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
 
 
 class ReadSession(AsyncSession):
@@ -129,7 +156,7 @@ class Database:
             self.reader = _sqlite_engine(url, readers=READERS)
         else:
             options = {"server_settings": {"search_path": self.schema, "application_name": f"thidua-{service}"}}
-            self.writer = create_async_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True, connect_args=options)
+            self.writer = create_async_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True, connect_args=options, **_JSON)
             self.reader = self.writer
 
     @asynccontextmanager
@@ -158,9 +185,17 @@ class Database:
         await self.reader.dispose()
 
 
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+_JSON: dict[str, Any] = {"json_serializer": _json, "json_deserializer": orjson.loads}
+"""JSON columns are written and read compiled: figures and score lines are read again at every report."""
+
+
 def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=readers or 1, max_overflow=0, pool_timeout=60, connect_args={"async_creator_fn": sqlite.connect}
+        url, pool_size=readers or 1, max_overflow=0, pool_timeout=60, connect_args={"async_creator_fn": sqlite.connect}, **_JSON
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -211,9 +246,15 @@ async def rows_among(session: AsyncSession, table: Table, column: str, among: It
     if len(values) == 1:  # the usual case outside a rush, and a list costs as much to expand as a row to find
         return list(await rows_of(session, table, **keys, **{column: values[0]}))
     statement = _selection_among(table, column, tuple(keys))
-    for start in range(0, len(values), CHUNK):
-        found += (await session.execute(statement, keys | {"among": values[start : start + CHUNK]})).all()
+    for chunk in chunks(values):
+        found += (await session.execute(statement, keys | {"among": chunk})).all()
     return found
+
+
+def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Values by the `CHUNK`, as statements take them."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
 
 
 def grouped(rows: Iterable[Row[Any]], column: str) -> defaultdict[str, list[Row[Any]]]:

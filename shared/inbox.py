@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, get_type_hints
 
 import nats.errors
-from opentelemetry.trace import Link, SpanKind
+from opentelemetry.trace import Link, SpanContext, SpanKind
 from sqlalchemy import ARRAY, Column, String, Table, bindparam, select, text
 
 from shared import deadletters, telemetry
@@ -156,7 +156,7 @@ class Inbox:
         if not batch:
             return
         self.batches += 1
-        links = [Link(c) for d in batch if (c := telemetry.span_context(telemetry.parent_of(d.meta.traceparent))).is_valid]
+        links = [Link(c) for d in batch if (c := _sampled(d.meta.traceparent)).is_valid]
         name = telemetry.SPAN_BATCH.format(stream=batch[0].meta.stream)
         attributes: dict[str, str | int] = {telemetry.MESSAGING_BATCH: len(batch), telemetry.MESSAGING_SYSTEM: "nats"}
         with self.telemetry.tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links, attributes=attributes):
@@ -317,7 +317,7 @@ class Inbox:
 
     @contextlib.contextmanager
     def _settling(self, meta: Meta) -> Iterator[None]:
-        with telemetry.within(telemetry.parent_of(meta.traceparent)), self._span(meta, "settle {type}"):
+        with self._span(meta, "settle {type}"):
             yield
 
     def _span(self, meta: Meta, name: str = telemetry.SPAN_EVENT) -> Any:
@@ -336,6 +336,11 @@ class Inbox:
             self.telemetry.events.labels(delivery.meta.type, "applied").inc()
             if delivery.meta.recorded:
                 self.telemetry.lag_seconds.labels(delivery.meta.type).observe((now - delivery.meta.recorded).total_seconds())
+
+
+def _sampled(traceparent: str | None) -> SpanContext:
+    """The span to link to; an invalid one where nobody keeps the trace."""
+    return telemetry.span_context(telemetry.parent_of(traceparent if telemetry.is_sampled(traceparent) else None))
 
 
 async def _keep(batch: Sequence[Delivery]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Column, CursorResult, Index, Integer, String, Table, Text
 from shared.database import Database, Instant, WriteSession, add, fabric
 from shared.events import Event
 from shared.identity import new_id
+from shared.publishing import Outgoing, publish
 from shared.telemetry import Telemetry, traceparent
 
 log = logging.getLogger(__name__)
@@ -171,13 +172,8 @@ class Relay:
         age = (datetime.now(UTC) - rows[0].recorded).total_seconds() if rows else 0
         self.telemetry.outbox_age.set(age)
         service = self.database.service
-        publishing = (
-            self.jetstream.publish(
-                row.subject, row.body.encode(), timeout=ACK_TIMEOUT, stream=service.upper(), headers=headers_of(row, service)
-            )
-            for row in rows
-        )
-        await asyncio.gather(*publishing)
+        outgoing = [Outgoing(row.subject, row.body.encode(), headers_of(row, service)) for row in rows]
+        await publish(self.jetstream, service.upper(), outgoing, ACK_TIMEOUT)
 
 
 _UNSENT = select(outbox).where(outbox.c.sent.is_(None)).order_by(outbox.c.position).limit(WINDOW)

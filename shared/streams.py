@@ -27,6 +27,7 @@ INBOUND_MAX_BYTES = 1 << 30
 CLOCK_MAX_MESSAGES = 50_000
 STREAM_FIELDS = (
     "subjects", "storage", "retention", "discard", "max_msgs", "max_bytes", "max_age", "max_msgs_per_subject", "duplicate_window", "no_ack",
+    "allow_atomic",
 )  # fmt: skip
 DURABLE_FIELDS = ("ack_policy", "ack_wait", "max_deliver", "max_ack_pending")
 
@@ -47,7 +48,7 @@ def stream_of_client(client: str) -> str:
 
 def stream_configs(clients: Iterable[str], replicas: int) -> list[StreamConfig]:
     """One stream per service (kept whole), the clock's (bounded), one per partner (bounded, a flood is refused to its sender)."""
-    own = [StreamConfig(name=s.upper(), subjects=[f"{s}.>"], max_msgs=-1, max_bytes=-1) for s in SERVICES]
+    own = [StreamConfig(name=s.upper(), subjects=[f"{s}.>"], max_msgs=-1, max_bytes=-1, allow_atomic=True) for s in SERVICES]
     clock = StreamConfig(name="CLOCK", subjects=["clock.>"], max_msgs=CLOCK_MAX_MESSAGES)
     inbound = [
         StreamConfig(

@@ -11,6 +11,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -51,6 +52,7 @@ class Telemetry:
         for processor in processors:
             self.provider.add_span_processor(processor)
         self.tracer = self.provider.get_tracer("thidua")
+        self._follows_parents = isinstance(self.provider.sampler, ParentBased)
         self.registry = CollectorRegistry()
         self._declare()
 
@@ -82,7 +84,11 @@ class Telemetry:
 
     @contextmanager
     def span(self, name: str, parent: Context | None = None, kind: SpanKind = SpanKind.INTERNAL, **attributes: Any) -> Iterator[Span]:
-        """A span that is current inside the block."""
+        """A span that is current inside the block; of a parent that is not sampled nothing is made, its context goes on as it is."""
+        if parent is not None and self._follows_parents and _is_left_out(span_context(parent)):
+            with within(parent):
+                yield trace.get_current_span(parent)
+            return
         with self.tracer.start_as_current_span(name, context=parent, kind=kind, attributes=attributes) as span:
             yield span
 
@@ -97,6 +103,15 @@ def traceparent() -> str | None:
 def parent_of(traceparent: str | None) -> Context:
     """The context that a `traceparent` names; an empty one when it names none."""
     return _propagator.extract({"traceparent": traceparent}, Context()) if traceparent else Context()
+
+
+def is_sampled(traceparent: str | None) -> bool:
+    """True when somebody upstream keeps the trace that a `traceparent` names (its last digit is odd)."""
+    return traceparent is not None and traceparent[-1:] in set("13579bdf")
+
+
+def _is_left_out(context: trace.SpanContext) -> bool:
+    return context.is_valid and not context.trace_flags.sampled
 
 
 def trace_id_of(traceparent: str | None) -> str | None:

@@ -20,6 +20,7 @@ BY_NAME = {"shared/migrations/__init__.py", "shared/migrations/__main__.py", "sh
 
 PUBLISHERS = {
     "shared/outbox.py",  # domain events
+    "shared/publishing.py",  # how they travel
     "shared/clock.py",  # ticks, which have no transaction
     "shared/broker.py",  # pull requests to the broker itself
 }
@@ -107,6 +108,12 @@ def events_that_leave_elsewhere(root: Path) -> list[str]:
         if source.path != "shared/outbox.py"
         for node in source.nodes(ast.Call)
         if last_name(node.func) in {"insert", "insert_new", "upsert"} and "outbox" in map(last_name, node.args)  # type: ignore[attr-defined]
+    ] + [
+        f"{source.path}:{line} imports {name}"
+        for source in sources(root)
+        if not source.is_among(PUBLISHERS)
+        for line, name in source.imports()
+        if name.startswith("shared.publishing")
     ]
 
 
@@ -214,6 +221,7 @@ BREAKS: list[tuple[Rule, str, str]] = [
     (events_that_leave_elsewhere, USE_CASE, "@broker.publisher('x')\nasync def f(): ..."),
     (events_that_leave_elsewhere, "shared/units.py", "async def f(broker):\n    await broker.publish('x')"),
     (events_that_leave_elsewhere, USE_CASE, "from shared.outbox import outbox\ninsert(outbox)"),
+    (events_that_leave_elsewhere, USE_CASE, "from shared.publishing import publish"),
     (commits_elsewhere, USE_CASE, "async def f(session):\n    await session.commit()"),
     (commits_elsewhere, USE_CASE, "async def f(session):\n    async with session.begin(): ..."),
     (commits_elsewhere, "shared/units.py", "async def f(database):\n    async with database.writer.begin(): ..."),

@@ -7,14 +7,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, bindparam, func, select
 
 from services.evaluation.models import commitments, entries, holds, lifts, participations, reports, works
 from services.evaluation.scoring.facts import Facts, Punctuality, WorksBelow
 from services.evaluation.scoring.figures import Figure, Target
 from shared import units
 from shared.clock import local_date
-from shared.database import ReadSession, grouped, rows_among
+from shared.database import ReadSession, chunks, grouped, rows_among
 from shared.events.campaign import Campaign, ScoreSheet
 from shared.events.registration import WorkStatus
 
@@ -43,11 +43,12 @@ async def of_units(session: ReadSession, campaign: Campaign, among: Sequence[str
     """All that is known of participating units; a unit whose registration or cluster's sheet is not known is left out."""
     members = {row.unit: row for row in await about(session, participations, campaign.code, among)}
     sheets = {unit: sheet for unit, row in members.items() if (sheet := campaign.sheet_of(row.cluster))}
-    rows = {table: await by_unit(session, table, campaign.code, sheets) for table in (reports, commitments, works, entries)}
+    rows = {table: await by_unit(session, table, campaign.code, sheets) for table in (commitments, works, entries)}
+    reported_by = grouped(await _current_reports(session, campaign.code, sheets), "unit")
     held = await on_hold(session, campaign.code, sheets)
     found = {}
     for unit, sheet in sheets.items():
-        reported = rows[reports][unit]
+        reported = reported_by[unit]
         facts = Facts(
             targets=targets_of(rows[commitments][unit]),
             figures=figures_of(campaign, reported),
@@ -69,6 +70,26 @@ async def about(session: ReadSession, table: Table, campaign: str, among: Collec
 async def by_unit(session: ReadSession, table: Table, campaign: str, among: Collection[str]) -> defaultdict[str, list[Any]]:
     """The same by unit; units without rows have none."""
     return grouped(await about(session, table, campaign, among), "unit")
+
+
+_LATER = reports.alias("later")
+_COUNTED = [reports.c[name] for name in ("unit", "round", "revision", "status", "on_time", "figures")]
+_CURRENT = select(*_COUNTED).where(
+    reports.c.campaign == bindparam("campaign"),
+    reports.c.unit.in_(bindparam("units", expanding=True)),
+    reports.c.revision
+    == select(func.max(_LATER.c.revision))
+    .where(_LATER.c.campaign == reports.c.campaign, _LATER.c.unit == reports.c.unit, _LATER.c.round == reports.c.round)
+    .scalar_subquery(),
+)
+
+
+async def _current_reports(session: ReadSession, campaign: str, among: Collection[str]) -> list[Any]:
+    """The newest revision of each report: what a unit corrected before is not read again at each correction."""
+    found: list[Any] = []
+    for names in chunks(sorted(among)):
+        found += (await session.execute(_CURRENT, {"campaign": campaign, "units": names})).all()
+    return found
 
 
 def targets_of(committed: Iterable[Any]) -> dict[str, list[Target]]:

@@ -25,8 +25,9 @@ class Background:
     observed: Sequence[Any]
 
 
+_JUDGED = figures.c.indicator, figures.c.value, figures.c.kind, figures.c.as_of, figures.c.note
 _FIGURES = (
-    select(reports.c.unit, reports.c.round, reports.c.status, figures)
+    select(reports.c.unit, reports.c.round, reports.c.status, *_JUDGED)  # what judges and pages need: each column costs at every report
     .join(figures, and_(figures.c.report == reports.c.report, figures.c.revision == reports.c.accepted_revision))
     .where(reports.c.campaign == bindparam("campaign"), reports.c.unit.in_(bindparam("units", expanding=True)))
     .order_by(figures.c.place)

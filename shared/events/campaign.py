@@ -1,9 +1,11 @@
 """A movement as data: areas, indicators, rounds, clusters and their score sheets. Travels whole in CampaignPublished."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from functools import cached_property
+from typing import Literal, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -241,21 +243,55 @@ class Campaign(Contract):
 
     def indicator(self, code: str) -> Indicator | None:
         """The indicator with this code."""
-        return next((i for i in self.indicators if i.code == code), None)
+        return self._indicators.get(code)
 
     def round(self, code: str) -> Round | None:
         """The round with this code."""
-        return next((r for r in self.rounds if r.code == code), None)
+        return self._rounds.get(code)
 
     def cluster(self, code: str) -> Cluster | None:
         """The cluster with this code."""
-        return next((c for c in self.clusters if c.code == code), None)
+        return self._clusters.get(code)
 
     def sheet_of(self, cluster: str) -> ScoreSheet | None:
         """The score sheet of a cluster."""
         found = self.cluster(cluster)
-        return next((s for s in self.score_sheets if found and s.code == found.score_sheet), None)
+        return self._score_sheets.get(found.score_sheet) if found else None
 
     def unit_of_measure(self, code: str) -> UnitOfMeasure | None:
         """The unit of measure with this code."""
-        return next((u for u in self.units_of_measure if u.code == code), None)
+        return self._units_of_measure.get(code)
+
+    # By code, made at the first question: every report asks for each of its indicators several times.
+
+    @cached_property
+    def _indicators(self) -> dict[str, Indicator]:
+        return _by_code(self.indicators)
+
+    @cached_property
+    def _rounds(self) -> "dict[str, Round]":
+        return _by_code(self.rounds)
+
+    @cached_property
+    def _clusters(self) -> dict[str, Cluster]:
+        return _by_code(self.clusters)
+
+    @cached_property
+    def _score_sheets(self) -> dict[str, ScoreSheet]:
+        return _by_code(self.score_sheets)
+
+    @cached_property
+    def _units_of_measure(self) -> dict[str, UnitOfMeasure]:
+        return _by_code(self.units_of_measure)
+
+
+class _Coded(Protocol):
+    @property
+    def code(self) -> str: ...
+
+
+Part = TypeVar("Part", bound=_Coded)
+
+
+def _by_code(parts: Iterable[Part]) -> dict[str, Part]:
+    return {part.code: part for part in parts}

@@ -125,7 +125,8 @@ async def test_a_missing_stream_is_refused(server, jetstream):
         ({"no_ack": True}, "no_ack"),
         ({"subjects": ["registration.campaign.>"]}, "subjects"),
         ({"storage": StorageType.MEMORY}, "storage"),
-        ({"persist_mode": PersistMode.ASYNC}, "persist_mode"),
+        ({"allow_atomic": None}, "allow_atomic"),
+        ({"persist_mode": PersistMode.ASYNC, "allow_atomic": None}, "persist_mode, allow_atomic"),
     ],
 )
 async def test_a_stream_that_differs_from_its_declaration_is_refused(server, jetstream, change, named):

@@ -1,8 +1,8 @@
 """How far a unit has come towards a target: higher or lower is better, with or without a way from a baseline."""
 
 from decimal import Decimal
-from fractions import Fraction
 
+from services.evaluation.scoring.exact import Fraction
 from services.evaluation.scoring.figures import Target
 from shared.events.campaign import Indicator
 

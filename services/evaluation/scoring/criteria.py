@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from services.evaluation.scoring.attainment import attainment, kept
-from services.evaluation.scoring.exact import HUNDRED, canonical, rounded
+from services.evaluation.scoring.exact import HUNDRED, Fraction, canonical, rounded
 from services.evaluation.scoring.facts import Facts
 from services.evaluation.scoring.figures import Figure, Target, counting, in_force
 from shared.events.campaign import Campaign, Criterion, Indicator

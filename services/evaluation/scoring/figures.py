@@ -1,13 +1,12 @@
 """Figures and targets: which figure of an indicator counts, and which target it is read against."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One version of a commitment, in the indicator's unit of measure, in force from `effective_from` on."""
 
     revision: int
@@ -16,8 +15,7 @@ class Target:
     effective_from: date
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(NamedTuple):
     """A known figure of a round: estimate, preliminary or official, as of a day, from this revision of the report."""
 
     round: str

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from math import lcm
 from zoneinfo import ZoneInfo
 
 from services.evaluation.scoring.attainment import attainment, lower_is_better, share_of_target
-from services.evaluation.scoring.exact import HUNDRED
+from services.evaluation.scoring.exact import HUNDRED, Fraction
 from services.evaluation.scoring.figures import Figure, Target, in_force
 from shared.events.campaign import Campaign, Indicator
 

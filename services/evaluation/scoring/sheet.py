@@ -1,10 +1,9 @@
 """A whole score sheet: lines, denominator, bonus, penalty, caps, grade."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from services.evaluation.scoring.criteria import Line, line_of
-from services.evaluation.scoring.exact import HUNDRED
+from services.evaluation.scoring.exact import HUNDRED, Fraction
 from services.evaluation.scoring.facts import Facts
 from shared.events.campaign import Campaign, Criterion, ScoreSheet
 
