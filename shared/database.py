@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -40,6 +41,7 @@ fabric = MetaData()
 """Tables that every service has: outbox, inbox, dead letters, audit, copies of units, officers and campaigns."""
 
 READERS = 4
+STATEMENTS = "statements"
 CHUNK = 500
 """Values per statement: databases limit the parameters of one."""
 
@@ -86,8 +88,18 @@ class ReadSession(AsyncSession):
     """A session that may only read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a transaction stood: how many statements its connection had run, and what waited to be written."""
+
+    statements: int
+    waiting: dict[Any, Any]
+
+
 class WriteSession(ReadSession):
     """A session inside the one transaction that `Database.write` owns; nobody else commits."""
+
+    _connection_info: dict[Any, Any] | None = None
 
     def later(self, statement: Executable, row: Mapping[str, Any]) -> None:
         """Have `statement` run at the next flush, once for all its rows; statements run in the order in which they were first named."""
@@ -107,8 +119,36 @@ class WriteSession(ReadSession):
         if work not in pending:
             pending.append(work)
 
+    def mark(self) -> Mark:
+        """Where the transaction stands; it has run a statement before."""
+        return Mark(self._statements(), _copy(self.info))
+
+    def take_back(self, mark: Mark) -> bool:
+        """Forget what was to be written since; False, and nothing done, when something has run since: only a rollback takes that back."""
+        if self._statements() != mark.statements or self.new or self.dirty or self.deleted:
+            return False
+        self.restore(mark)
+        return True
+
+    def restore(self, mark: Mark) -> None:
+        """Have waiting to be written what was then; for what has run since there was a rollback."""
+        self.info.clear()
+        self.info.update(_copy(mark.waiting))
+
+    def _statements(self) -> int:
+        if self._connection_info is None:
+            self._connection_info = self.sync_session.connection().info
+        return int(self._connection_info.get(STATEMENTS, 0))
+
 
 AtCommit = Callable[[WriteSession], Awaitable[None]]
+
+
+def _copy(waiting: Any) -> Any:
+    """A copy that later additions leave alone; rows are never changed."""
+    if isinstance(waiting, dict):
+        return {name: _copy(rows) for name, rows in waiting.items()}
+    return waiting.copy() if isinstance(waiting, list | set) else waiting
 
 
 class Database:
@@ -131,6 +171,7 @@ class Database:
             options = {"server_settings": {"search_path": self.schema, "application_name": f"thidua-{service}"}}
             self.writer = create_async_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True, connect_args=options)
             self.reader = self.writer
+        event.listen(self.writer.sync_engine, "before_cursor_execute", _count_statement)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -156,6 +197,10 @@ class Database:
         """Close every connection."""
         await self.writer.dispose()
         await self.reader.dispose()
+
+
+def _count_statement(connection: Any, *_: Any) -> None:
+    connection.info[STATEMENTS] = connection.info.get(STATEMENTS, 0) + 1
 
 
 def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
