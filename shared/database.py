@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import orjson
 from sqlalchemy import (
@@ -41,6 +41,7 @@ fabric = MetaData()
 """Tables that every service has: outbox, inbox, dead letters, audit, copies of units, officers and campaigns."""
 
 READERS = 4
+STATEMENTS = "statements"
 CHUNK = 500
 """Values per statement: databases limit the parameters of one."""
 
@@ -113,8 +114,17 @@ class ReadSession(AsyncSession):
     """A session that may only read."""
 
 
+class Mark(NamedTuple):
+    """Where a transaction stood: how many statements its connection had run, and how much waited to be written."""
+
+    statements: int
+    waiting: Any
+
+
 class WriteSession(ReadSession):
     """A session inside the one transaction that `Database.write` owns; nobody else commits."""
+
+    _connection_info: dict[Any, Any] | None = None
 
     def later(self, statement: Executable, row: Mapping[str, Any]) -> None:
         """Have `statement` run at the next flush, once for all its rows; statements run in the order in which they were first named."""
@@ -134,8 +144,46 @@ class WriteSession(ReadSession):
         if work not in pending:
             pending.append(work)
 
+    def mark(self) -> Mark:
+        """Where the transaction stands; it has run a statement before."""
+        return Mark(self._statements(), _extent(self.info))
+
+    def take_back(self, mark: Mark) -> bool:
+        """Forget what was to be written since; False, and nothing done, when something has run since: only a rollback takes that back."""
+        if self._statements() != mark.statements or self.new or self.dirty or self.deleted:
+            return False
+        self.restore(mark)
+        return True
+
+    def restore(self, mark: Mark) -> None:
+        """Have waiting to be written what was then, and nothing of it has been since; for what has run since there was a rollback."""
+        kept = _cut(self.info, mark.waiting)
+        self.info.clear()
+        self.info.update(kept)
+
+    def _statements(self) -> int:
+        if self._connection_info is None:
+            self._connection_info = self.sync_session.connection().info
+        return int(self._connection_info.get(STATEMENTS, 0))
+
 
 AtCommit = Callable[[WriteSession], Awaitable[None]]
+
+
+def _extent(waiting: Any) -> Any:
+    """How long each list is; lists only grow until they are written."""
+    if isinstance(waiting, dict):
+        return {name: _extent(part) for name, part in waiting.items()}
+    if isinstance(waiting, list):
+        return len(waiting)
+    return waiting.copy() if isinstance(waiting, set) else waiting
+
+
+def _cut(waiting: Any, extent: Any) -> Any:
+    """Lists as long as they were, and nothing that came since."""
+    if isinstance(waiting, dict):
+        return {name: _cut(waiting[name], then) for name, then in extent.items() if name in waiting}
+    return waiting[:extent] if isinstance(waiting, list) else extent
 
 
 class Database:
@@ -158,6 +206,7 @@ class Database:
             options = {"server_settings": {"search_path": self.schema, "application_name": f"thidua-{service}"}}
             self.writer = create_async_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True, connect_args=options, **_JSON)
             self.reader = self.writer
+        event.listen(self.writer.sync_engine, "before_cursor_execute", _count_statement)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -191,6 +240,10 @@ def _json(value: Any) -> str:
 
 _JSON: dict[str, Any] = {"json_serializer": _json, "json_deserializer": orjson.loads}
 """JSON columns are written and read compiled: figures and score lines are read again at every report."""
+
+
+def _count_statement(connection: Any, *_: Any) -> None:
+    connection.info[STATEMENTS] = connection.info.get(STATEMENTS, 0) + 1
 
 
 def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:

@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import nats.errors
 from opentelemetry.trace import Link, SpanContext, SpanKind
-from sqlalchemy import ARRAY, Column, String, Table, bindparam, select, text
+from sqlalchemy import ARRAY, Column, String, Table, bindparam, delete, select, text
 
 from shared import deadletters, telemetry
 from shared.clock import Clock, OnTick, advance, is_early
@@ -41,9 +41,16 @@ NAK_SECONDS = (0.2, 0.5, 1, 2, 5, 10, 20)
 """How long a failed event rests before its next delivery; the last value serves for all later ones."""
 OUTAGE_SECONDS = (0.2, 0.5, 1, 2, 5)
 KEEP_ALIVE_SECONDS = 2.0
+WARY_BATCHES, WARY_GROUP = 50, 16
+"""After a handler that wrote and then failed, for so many batches, so many handlers share a savepoint."""
 
+T = TypeVar("T")
 Handler = Callable[[Any, WriteSession, Meta], Awaitable[Iterable[str] | None]]
 """`async def on_<event>(event, session, meta)`; may return the keys of what it touched, which are settled once per batch."""
+
+
+Ran = tuple[dict[str, Meta], list["HandlerFailed"]]
+"""What handlers touched, and which failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +143,19 @@ async def lock(session: WriteSession, keys: Iterable[str]) -> None:
 
 
 class HandlerFailed(Exception):
-    """The handler of one delivery of a batch raised; the text is what it raised."""
+    """One delivery of a batch could not be applied; the text is what its handler raised."""
 
     def __init__(self, delivery: Delivery, error: Exception) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
         self.delivery, self.error = delivery, error
+
+
+class HandlersFailed(Exception):
+    """Some deliveries of a batch could not be applied and had no effect at all; the others are committed."""
+
+    def __init__(self, failures: Sequence[HandlerFailed]) -> None:
+        super().__init__("; ".join(map(str, failures)))
+        self.failures = failures
 
 
 class Inbox:
@@ -150,6 +165,8 @@ class Inbox:
         self.database, self.hears, self.telemetry, self.clock = database, hears, metrics, clock
         self.batches = 0
         """Batches begun and ended so far: a cheap sign of activity."""
+        self._wary = 0
+        """For so many batches more, handlers run in small groups, each behind a savepoint."""
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """Apply a batch; an event that fails is set aside, so that it cannot hold the others. Never raises."""
@@ -175,25 +192,26 @@ class Inbox:
         await self._together(again)  # apart, for whoever failed before will most often fail again
 
     async def _together(self, batch: Sequence[Delivery]) -> None:
-        """Apply a batch in one transaction. One whose handler fails parts it: those before it are applied, then those after it."""
-        while batch:
-            try:
-                await self._while_alive(batch, self.apply)
-            except HandlerFailed as failure:
-                place = next(number for number, delivery in enumerate(batch) if delivery is failure.delivery)
-                await self._together(batch[:place])
-                await self._put_off(failure)
-                batch = batch[place + 1 :]
-            except Exception as error:
-                log.warning("%s: a batch of %d failed, one by one now: %s", self.hears.service, len(batch), error)
-                for delivery in batch:
-                    await self._alone(delivery)
+        """Apply a batch in one transaction, without those whose handlers fail. One that cannot be committed is halved until who is at fault is alone."""
+        if not batch:
+            return
+        try:
+            await self._while_alive(batch, self.apply)
+        except HandlersFailed as failed:
+            await self._put_off(failed.failures)
+            apart = {id(failure.delivery) for failure in failed.failures}
+            await _acknowledge([delivery for delivery in batch if id(delivery) not in apart])
+        except Exception as error:
+            if len(batch) == 1:
+                await self._put_off([HandlerFailed(batch[0], error)])
                 return
-            else:
-                await asyncio.gather(*(delivery.message.ack() for delivery in batch))
-                return
+            log.warning("%s: a batch of %d failed, in halves now: %s", self.hears.service, len(batch), error)
+            await self._together(batch[: len(batch) // 2])
+            await self._together(batch[len(batch) // 2 :])
+        else:
+            await _acknowledge(batch)
 
-    async def _while_alive(self, batch: Sequence[Delivery], work: Callable[[Sequence[Delivery]], Awaitable[None]]) -> None:
+    async def _while_alive(self, batch: Sequence[T], work: Callable[[Sequence[T]], Awaitable[None]]) -> None:
         """Do `work`; wait out a database outage, for an outage is no fault of the messages."""
         attempt = 0
         while True:
@@ -207,51 +225,58 @@ class Inbox:
                 log.warning("%s: database not available, again in %.1f s: %s", self.hears.service, delay, error)
                 await asyncio.sleep(delay)
 
-    async def _put_off(self, failure: HandlerFailed) -> None:
-        """An event that failed among others is tried again later; before it is given up, alone."""
-        log.warning("%s: %s", self.hears.service, failure)
-        if failure.delivery.meta.delivered >= MAX_DELIVER:
-            await self._alone(failure.delivery)
-        else:
-            await self._again(failure.delivery)
+    async def _put_off(self, failures: Sequence[HandlerFailed]) -> None:
+        """What failed is tried again later, apart from what comes for the first time; after `MAX_DELIVER` times it is a dead letter."""
+        exhausted = [failure for failure in failures if failure.delivery.meta.delivered >= MAX_DELIVER]
+        for failure in failures:
+            log.warning("%s: %s", self.hears.service, failure)
+            if failure not in exhausted:
+                self.telemetry.events.labels(failure.delivery.meta.type, "retried").inc()
+                await failure.delivery.message.nak(delay=rest_seconds(failure.delivery.meta.delivered))
+        if exhausted:
+            await self._while_alive(exhausted, self.bury)
+            await asyncio.gather(*(failure.delivery.message.term() for failure in exhausted))
 
-    async def _again(self, delivery: Delivery) -> None:
-        self.telemetry.events.labels(delivery.meta.type, "retried").inc()
-        await delivery.message.nak(delay=rest_seconds(delivery.meta.delivered))
-
-    async def _alone(self, delivery: Delivery) -> None:
-        message = delivery.message
-        try:
-            await self._while_alive([delivery], self.apply)
-            await message.ack()
-        except Exception as error:
-            if delivery.meta.delivered < MAX_DELIVER:
-                await self._again(delivery)
-                return
-            reason = str(error) if isinstance(error, HandlerFailed) else f"{type(error).__name__}: {error}"
-            await self._while_alive([delivery], lambda _: self.bury(delivery, reason))
-            await message.term()
-
-    async def bury(self, delivery: Delivery, reason: str) -> None:
-        """Keep a delivery that cannot be applied as a dead letter."""
+    async def bury(self, failures: Sequence[HandlerFailed]) -> None:
+        """Keep deliveries that cannot be applied as dead letters."""
         async with self.database.write() as session:
-            await deadletters.keep(session, delivery.message, reason, delivery.meta.delivered)
-        self.telemetry.dead.labels("exhausted").inc()
+            for failure in failures:
+                await deadletters.keep(session, failure.delivery.message, str(failure), failure.delivery.meta.delivered)
+        self.telemetry.dead.labels("exhausted").inc(len(failures))
 
     async def apply_one(self, delivery: Delivery) -> None:
         """Apply a delivery that is no message any more; raises what its handler raises."""
         try:
             await self.apply([delivery])
-        except HandlerFailed as failure:
-            raise failure.error from None
+        except HandlersFailed as failed:
+            raise failed.failures[0].error from None
 
     async def apply(self, batch: Sequence[Delivery]) -> None:
-        """One transaction: inbox rows, the effects of events not seen before, settling, own outbox rows."""
+        """One transaction: inbox rows, the effects of events not seen before, settling, own outbox rows.
+
+        An event whose handler fails has no effect; the others are committed, and then `HandlersFailed` is raised.
+        """
+        self._wary = max(0, self._wary - 1)
+        try:
+            fresh, failures = await self._apply(batch)
+        except HandlerFailed as failure:
+            if len(batch) == 1:
+                raise HandlersFailed([failure]) from failure
+            self._wary = WARY_BATCHES
+            fresh, failures = await self._apply(batch)
+        apart = {id(failure.delivery) for failure in failures}
+        self._count(len(batch) - len(fresh), [delivery for delivery in fresh if id(delivery) not in apart])
+        if failures:
+            raise HandlersFailed(failures)
+
+    async def _apply(self, batch: Sequence[Delivery]) -> tuple[list[Delivery], list[HandlerFailed]]:
         async with self.database.write() as session:
             fresh = await self._claim(session, batch)
-            touched = await self._run(session, fresh)
+            touched, failures = await self._run(session, fresh)
+            if failures:
+                await _release(session, [failure.delivery for failure in failures])
             await self._settle(session, touched)
-        self._count(batch, fresh)
+        return fresh, failures
 
     async def _claim(self, session: WriteSession, batch: Sequence[Delivery]) -> list[Delivery]:
         """The deliveries not seen before, each once, claimed by their inbox rows, in the order of what they are about."""
@@ -268,22 +293,60 @@ class Inbox:
             raise RuntimeError("another replica took an event of this batch; the batch is tried again")
         return fresh
 
-    async def _run(self, session: WriteSession, fresh: Sequence[Delivery]) -> dict[str, Meta]:
+    async def _run(self, session: WriteSession, fresh: Sequence[Delivery]) -> Ran:
+        if not self._wary:
+            return await self._run_group(session, fresh)
         touched: dict[str, Meta] = {}
-        for delivery in fresh:
-            handler = self._handler_of(delivery)
-            if handler is None:
-                continue
-            meta = self._timed(delivery)
-            with self._span(meta):
-                try:
-                    keys = await handler(delivery.event, session, meta)
-                except Exception as error:
-                    if is_outage(error):
-                        raise
-                    raise HandlerFailed(delivery, error) from error
+        failures: list[HandlerFailed] = []
+        for start in range(0, len(fresh), WARY_GROUP):
+            more, failed = await self._run_guarded(session, fresh[start : start + WARY_GROUP])
+            touched.update(more)
+            failures += failed
+        return touched, failures
+
+    async def _run_guarded(self, session: WriteSession, group: Sequence[Delivery]) -> Ran:
+        """Behind a savepoint: when one fails after it wrote, those before it are done again, and then those after it."""
+        if not group:
+            return {}, []
+        await session.flush()
+        mark = session.mark()
+        try:
+            async with session.begin_nested():
+                return await self._run_group(session, group)
+        except HandlerFailed as failure:
+            session.restore(mark)
+            place = next(number for number, delivery in enumerate(group) if delivery is failure.delivery)
+            touched, failures = await self._run_guarded(session, group[:place])
+            more, failed = await self._run_guarded(session, group[place + 1 :])
+            return touched | more, [*failures, failure, *failed]
+
+    async def _run_group(self, session: WriteSession, group: Sequence[Delivery]) -> Ran:
+        """Run handlers one after the other. One that fails before it wrote anything is forgotten; after, it raises `HandlerFailed`."""
+        touched: dict[str, Meta] = {}
+        failures: list[HandlerFailed] = []
+        for delivery in group:
+            mark, meta = session.mark(), self._timed(delivery)
+            try:
+                keys = await self._run_one(session, delivery, meta)
+            except HandlerFailed as failure:
+                if not session.take_back(mark):
+                    raise
+                failures.append(failure)
+            else:
                 touched.update(dict.fromkeys(keys or (), meta))
-        return touched
+        return touched, failures
+
+    async def _run_one(self, session: WriteSession, delivery: Delivery, meta: Meta) -> Iterable[str] | None:
+        handler = self._handler_of(delivery)
+        if handler is None:
+            return None
+        with self._span(meta):
+            try:
+                return await handler(delivery.event, session, meta)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                raise HandlerFailed(delivery, error) from error
 
     def _timed(self, delivery: Delivery) -> Meta:
         """A partner's message happens when it arrives, by the service's own clock: in simulation the broker's time means nothing."""
@@ -328,11 +391,11 @@ class Inbox:
             **{telemetry.EVENT_ID: meta.id, telemetry.EVENT_TYPE: meta.type},
         )
 
-    def _count(self, batch: Sequence[Delivery], fresh: Sequence[Delivery]) -> None:
+    def _count(self, duplicates: int, applied: Sequence[Delivery]) -> None:
         now = datetime.now(UTC)
-        if len(fresh) < len(batch):
-            self.telemetry.events.labels("any", "duplicate").inc(len(batch) - len(fresh))
-        for delivery in fresh:
+        if duplicates:
+            self.telemetry.events.labels("any", "duplicate").inc(duplicates)
+        for delivery in applied:
             self.telemetry.events.labels(delivery.meta.type, "applied").inc()
             if delivery.meta.recorded:
                 self.telemetry.lag_seconds.labels(delivery.meta.type).observe((now - delivery.meta.recorded).total_seconds())
@@ -343,6 +406,10 @@ def _sampled(traceparent: str | None) -> SpanContext:
     return telemetry.span_context(telemetry.parent_of(traceparent if telemetry.is_sampled(traceparent) else None))
 
 
+async def _acknowledge(batch: Sequence[Delivery]) -> None:
+    await asyncio.gather(*(delivery.message.ack() for delivery in batch))
+
+
 async def _keep(batch: Sequence[Delivery]) -> None:
     """Keep a batch's messages ours for as long as it takes, so that the broker does not deliver them again meanwhile."""
     while True:
@@ -350,6 +417,14 @@ async def _keep(batch: Sequence[Delivery]) -> None:
         for delivery in batch:
             with contextlib.suppress(nats.errors.Error):
                 await delivery.message.in_progress()
+
+
+_RELEASE = delete(inbox).where(inbox.c.source == bindparam("of"), inbox.c.id == bindparam("event"))
+
+
+async def _release(session: WriteSession, deliveries: Sequence[Delivery]) -> None:
+    """What was claimed and could not be applied is for another time."""
+    await session.execute(_RELEASE, [{"of": delivery.meta.source, "event": delivery.meta.id} for delivery in deliveries])
 
 
 _SEEN = select(inbox.c.id).where(inbox.c.source == bindparam("source"), inbox.c.id.in_(bindparam("ids", expanding=True)))

@@ -19,9 +19,10 @@ import nats.aio.msg
 from nats.js import JetStreamContext
 from sqlalchemy import event, inspect, select
 
+from shared import inbox, streams
 from shared import settings as configuration
-from shared import streams
 from shared.database import Database
+from shared.deadletters import dead_letters
 from shared.inbox import Inbox
 from shared.migrations import migrate
 from shared.outbox import Relay, outbox, waiting
@@ -31,15 +32,17 @@ from tests.faults import road
 
 EVENTS = 120
 """In one round; where a point is met several times, the process dies at a random one."""
-ACK_WAIT_SECONDS = 1.0
+ACK_WAIT_SECONDS, NAK_SECONDS, DELIVERIES = 1.0, (0.02,), 3
 CHILD_SECONDS = 30
 STATEMENTS = 20
 """A migration dies at one of so many of its statements."""
 
 POINTS = {
     **dict.fromkeys(("after_commit", "before_publish", "half_window", "after_publish"), "reporting"),
-    **dict.fromkeys(("half_batch", "before_ack", "half_acks", "after_ack"), "evaluation"),
+    **dict.fromkeys(("half_batch", "half_redo", "before_ack", "half_acks", "after_ack", "after_bury"), "evaluation"),
 }
+FAILING_EVERY = 20
+"""Every so many events the handler fails, in turn before and after it wrote."""
 
 
 def die() -> None:
@@ -64,11 +67,13 @@ def last(function):
     """The function with its last argument not empty, and then death."""
 
     async def done_then_dead(self, batch):
-        await function(self, batch)
-        if batch:
-            if self.__class__ is Inbox:
-                await batch[0].message._client.flush()  # so that the broker has heard the acks that were given
-            die()
+        try:
+            await function(self, batch)
+        finally:  # a batch of which some failed is done too
+            if batch:
+                if function.__name__ == "_handle":
+                    await batch[0].message._client.flush()  # so that the broker has heard the acks that were given
+                die()
 
     return done_then_dead
 
@@ -84,12 +89,20 @@ def arm(point: str, dice: random.Random) -> None:
         Relay._publish = last(Relay._publish)
     elif point == "half_batch":
         road.count = meeting(at, road.count)
+    elif point == "half_redo":
+        Inbox._run_guarded = meeting(dice.randrange(1, 8), Inbox._run_guarded)
     elif point == "before_ack":
         Inbox.apply = last(Inbox.apply)
     elif point == "half_acks":
         nats.aio.msg.Msg.ack = meeting(at, nats.aio.msg.Msg.ack)
     elif point == "after_ack":
         Inbox._handle = last(Inbox._handle)
+    elif point == "after_bury":
+        Inbox.bury = last(Inbox.bury)
+
+
+def unit_of(number: int) -> str:
+    return f"u{number % 7}" if number % FAILING_EVERY else road.FAILING
 
 
 async def play(settings: Settings, name: str, prefix: str, point: str, dice: random.Random) -> None:
@@ -98,7 +111,7 @@ async def play(settings: Settings, name: str, prefix: str, point: str, dice: ran
     service = Service(name, settings, road.hears_of(name))
     await service.start()
     if prefix:
-        lines = [road.Line(key=f"{prefix}-{number}", unit=f"u{number % 7}", amount=number) for number in range(EVENTS)]
+        lines = [road.Line(key=f"{prefix}-{number}", unit=unit_of(number), amount=number) for number in range(EVENTS)]
         await road.take(lines[: EVENTS // 2], service)
         await road.take(lines[EVENTS // 2 :], service)
         if point == "after_commit":
@@ -149,8 +162,12 @@ async def mismatches(settings: Settings) -> list[str]:
         if recorded != await told(connection.jetstream(), name.upper()):
             found.append(f"{name}: outbox and stream differ")
     async with tables["reporting"].read() as said, tables["evaluation"].read() as heard:
-        if Counter(await said.scalars(select(road.taken.c.key))) != Counter(await heard.scalars(select(road.counted.c.key))):
+        of_taken = select(road.taken.c.key)
+        good, failing = of_taken.where(road.taken.c.unit != road.FAILING), of_taken.where(road.taken.c.unit == road.FAILING)
+        if Counter(await said.scalars(good)) != Counter(await heard.scalars(select(road.counted.c.key))):
             found.append("what reporting took and what evaluation counted differ")
+        if set(await said.scalars(failing)) != {json.loads(body)["report"] for body in await heard.scalars(select(dead_letters.c.body))}:
+            found.append("what always fails and the dead letters differ")
     for database in tables.values():
         await database.close()
     await connection.close()
@@ -228,6 +245,7 @@ async def prepare(settings: Settings) -> None:
 
 def main(rounds: int, seed: int) -> None:
     settings, dice = configuration.load(), random.Random(seed)
+    road.FAILS, inbox.NAK_SECONDS, inbox.MAX_DELIVER = True, NAK_SECONDS, DELIVERIES
     asyncio.run(prepare(settings))
     died = {}
     for point in POINTS:
