@@ -36,7 +36,7 @@ from shared.migrations import migrate
 from shared.security import wall_now
 from shared.settings import Settings
 from shared.testing.databases import KINDS, fresh_url
-from tests.bench.__main__ import spread
+from tests.bench.embedded.measurement import spread
 from tests.fabric.servers import Address, nats_server
 from tests.reporting import world
 from tests.reporting.desk import KEY
