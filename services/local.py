@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import importlib
 import logging
 import socket
@@ -18,7 +17,7 @@ from shared.bundled import BundledBroker
 from shared.database import Database
 from shared.inbox import Hears
 from shared.migrations import migrate
-from shared.service import Service
+from shared.service import Service, settle_memory
 from shared.settings import SERVICES, Settings
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 BROKER_FOLDER = "nats"
 MAIL_FOLDER = "mail"
 STOP_SECONDS = 5
-COLLECTION = (20_000, 20, 50)
 
 
 def app_of(service: str, settings: Settings) -> FastAPI:
@@ -142,7 +140,7 @@ class Local:
         for service in self.services:
             await service.start()
             self._stack.push_async_callback(service.stop)
-        _settle_memory()
+        settle_memory()
 
     async def serve(self, port: int) -> str:
         """Listen on `port`; returns the address once it answers."""
@@ -169,13 +167,6 @@ class Local:
         """Publish the wall's minutes while this runs: for real time only."""
         task = asyncio.create_task(clock.run(self.services[0].jetstream, self.services[0].clock), name="clock")
         self._stack.callback(task.cancel)
-
-
-def _settle_memory() -> None:
-    """What start-up made stays for good: it is taken out of garbage collection, which then runs more seldom."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTION)
 
 
 def is_free(host: str, port: int) -> bool:

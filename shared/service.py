@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ ASK_SECONDS = 2.0
 PARTNER_POLL_SECONDS = 2.0
 HEAL_SECONDS = 5.0
 COMPARE_SECONDS = 5.0
+COLLECTION = (20_000, 20, 50)
 
 
 @dataclass
@@ -186,11 +188,19 @@ class Service:
                 await subscriber.start()
 
 
+def settle_memory() -> None:
+    """What start-up made stays for good: it is taken out of garbage collection, whose rounds else cost up to a tenth of a second each."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTION)
+
+
 @contextlib.asynccontextmanager
 async def running(app: FastAPI) -> AsyncIterator[None]:
     """The lifespan of a service's app."""
     service: Service = app.state.service
     await service.start()
+    settle_memory()
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 from services.evaluation import alarms, records
 from services.evaluation.models import findings, score_history, scores, warnings
 from services.evaluation.records import Record
-from services.evaluation.scoring.exact import canonical, decimal
+from services.evaluation.scoring.exact import canonical, decimal, written
 from services.evaluation.scoring.sheet import Assessment, assess
 from shared import campaigns, outbox
 from shared.database import ReadSession, WriteSession, insert_later, upsert_later
@@ -90,9 +90,9 @@ def _lines(assessment: Assessment) -> list[dict[str, Any]]:
         {
             "criterion": line.criterion.code,
             "assigned": line.assigned,
-            "points": None if line.points is None else canonical(decimal(line.points)),
+            "points": None if line.points is None else written(line.points),
             "max_points": canonical(line.criterion.max_points),
-            "contribution": canonical(decimal(part)),
+            "contribution": written(part),
             "evidence": line.evidence,
         }
         for line, part in zip(assessment.lines, assessment.contributions, strict=True)

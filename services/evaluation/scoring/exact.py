@@ -22,10 +22,17 @@ def decimal(value: Fraction) -> Decimal:
     Equal rationals give equal decimals, whatever the order in which they were summed, so ties between scores are exact;
     two different scores would have to agree to 40 places to be taken for a tie.
     """
+    return Decimal(written(value))
+
+
+def written(value: Fraction) -> str:
+    """The same decimal as canonical text."""
+    if value.denominator == 1:
+        return str(value.numerator)
     quotient = _CONTEXT.divide(Decimal(value.numerator), Decimal(value.denominator))
     if int(quotient.as_tuple().exponent) < -PLACES:
         quotient = quotient.quantize(_LAST_PLACE, context=_CONTEXT)
-    return Decimal(canonical(quotient))
+    return canonical(quotient)
 
 
 def canonical(value: Decimal) -> str:

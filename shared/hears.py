@@ -1,0 +1,81 @@
+"""What a service hears: handlers by event type, read from annotations; and what settles once per batch what they touched."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from shared.clock import OnTick
+from shared.database import WriteSession
+from shared.delivery import Meta
+from shared.events import Event
+from shared.events.clock import MinuteTicked
+
+Handler = Callable[[Any, WriteSession, Meta], Awaitable[Iterable[str] | None]]
+"""`async def on_<event>(event, session, meta)`; may return the keys of what it touched, which are settled once per batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A key that handlers returned and the event that returned it last; `span()` is where the work on it belongs in that event's trace."""
+
+    key: str
+    meta: Meta
+    span: Callable[[], AbstractContextManager[Any]]
+
+
+Settle = Callable[[WriteSession, Sequence[Touched]], Awaitable[None]]
+"""`async def settle(session, touched)`; called once per batch, in key order, after its handlers, in the same transaction."""
+
+
+class Hears:
+    """What a service hears: handlers by event type. The type is read from the annotation of the handler's first parameter.
+
+    >>> hears = Hears("evaluation")
+    >>> @hears
+    ... async def on_report_accepted(event: ReportAccepted, session: WriteSession, meta: Meta) -> None: ...
+    """
+
+    def __init__(self, service: str, settle: Settle | None = None) -> None:
+        self.service, self.settle = service, settle
+        self.handlers: dict[str, Handler] = {}
+        self.own_handlers: dict[str, Handler] = {}
+        self.inbound_handler: Handler | None = None
+        self.on_tick: OnTick | None = None
+        self.live: tuple[type[Event], ...] = ()
+        """What open pages are woken by: heard by an ephemeral consumer of each process, kept nowhere."""
+
+    def __call__(self, handler: Handler) -> Handler:
+        """Hear the events of the handler's first parameter's type."""
+        return self._add(self.handlers, handler)
+
+    def own(self, handler: Handler) -> Handler:
+        """Hear an event of this very service, in a rebuild only: a person's decision that no other stream holds."""
+        return self._add(self.own_handlers, handler)
+
+    def inbound(self, handler: Handler) -> Handler:
+        """Hear everything that partners publish, unchecked (`Inbound`)."""
+        self.inbound_handler = handler
+        return handler
+
+    def tick(self, work: OnTick) -> OnTick:
+        """Do `work(session, now, since)` at each tick, once."""
+        self.on_tick = work
+        return work
+
+    def _add(self, handlers: dict[str, Handler], handler: Handler) -> Handler:
+        first = next(iter(inspect.signature(handler).parameters))
+        contract = get_type_hints(handler)[first]
+        if contract.TYPE in handlers:
+            raise TypeError(f"{self.service} hears {contract.TYPE} twice")
+        handlers[contract.TYPE] = handler
+        return handler
+
+    def producers(self) -> dict[str, list[str]]:
+        """The event types heard, sorted, by producing service."""
+        found: dict[str, list[str]] = {}
+        ticks = {MinuteTicked.TYPE} if self.on_tick else set()
+        for kind in sorted(self.handlers.keys() | ticks):
+            found.setdefault(kind.partition(".")[0], []).append(kind)
+        return found
