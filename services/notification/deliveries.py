@@ -109,12 +109,13 @@ async def _not_told(session: ReadSession, ids: Collection[str], channel: Channel
 async def _tell(session: WriteSession, reached: Sequence[Row[Any]], channel: Channel, now: datetime) -> None:
     """Say that letters reached a unit by a channel, in the trace of each letter's cause."""
     for letter in reached:
+        at = max(now, letter.created)
         event = LetterDelivered(
             campaign=letter.campaign, letter=letter.letter, unit=letter.addressee, rule=letter.rule, cause=letter.cause,
-            channel=channel, revision=1, at=now,
+            channel=channel, revision=1, at=at,
         )  # fmt: skip
         with telemetry.within(telemetry.parent_of(letter.traceparent)):
-            await outbox.record(session, event, now)
+            await outbox.record(session, event, at)
 
 
 def _wake(session: WriteSession, queued: bool) -> None:

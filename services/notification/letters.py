@@ -1,9 +1,9 @@
 """Letters: composed from a rule and what happened, addressed to the officers who are known, settled when their matter is over."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Row, String, and_, bindparam, cast, exists, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -14,26 +14,19 @@ from services.notification.models import letters
 from services.notification.rules import BY_CODE, BY_ROLE, Audience
 from shared import telemetry, units
 from shared.clock import local_date
-from shared.database import CHUNK, WriteSession, insert_new
+from shared.database import CHUNK, ReadSession, WriteSession, insert_new
 from shared.delivery import Meta
 from shared.identity import new_id
 from shared.security import officers
 
 _WRITTEN = select(letters).where(letters.c.letter.in_(bindparam("letters", expanding=True)))
+_OPEN = select(letters.c.letter, letters.c.rule, letters.c.campaign, letters.c.unit, letters.c.cause, letters.c.revision).where(
+    letters.c.settled.is_(None)
+)
+_ABOUT = _OPEN.where(letters.c.unit.in_(bindparam("units", expanding=True)), letters.c.rule.in_(bindparam("rules", expanding=True)))
+_BECAUSE = _OPEN.where(letters.c.campaign == bindparam("of_campaign"), letters.c.cause.in_(bindparam("causes", expanding=True)))
+_SETTLE = update(letters).where(letters.c.letter == bindparam("of_letter")).values(settled=bindparam("now"))
 _OFFICERS = select(officers).where(officers.c.unit.in_(bindparam("units", expanding=True)), officers.c.active)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a letter is to say. `cause` is the id of the warning, report, round or decision; with `revision` it makes the letter unique."""
-
-    rule: str
-    campaign: str
-    unit: str
-    cause: str
-    revision: int = 0
-    parameters: dict[str, Any] = field(default_factory=dict)
-    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,45 +43,77 @@ class Origin:
         return cls(meta.time, meta.id, telemetry.traceparent() or meta.traceparent)
 
 
-async def compose(session: WriteSession, drafts: Sequence[Draft], origin: Origin) -> None:
+E = TypeVar("E")
+
+
+class Note(NamedTuple, Generic[E]):
+    """An event that waits to be answered with the others of its batch, and the origin of letters that it causes."""
+
+    event: E
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a letter is to say. `cause` is the id of the warning, report, round or decision; with `revision` it makes the letter unique."""
+
+    rule: str
+    campaign: str
+    unit: str
+    cause: str
+    origin: Origin
+    revision: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+async def compose(session: WriteSession, drafts: Sequence[Draft]) -> None:
     """Write the letters that do not exist yet and address them; a draft that was a letter before changes nothing."""
     for start in range(0, len(drafts), CHUNK):
-        rows = await _rows(session, drafts[start : start + CHUNK], origin)
+        part = drafts[start : start + CHUNK]
+        rows = await _rows(session, part)
         await insert_new(session, letters, rows)
         written = await session.execute(_WRITTEN, {"letters": [row["letter"] for row in rows]})
-        await address(session, written.all(), origin.now)
+        await address(session, written.all(), min(draft.origin.now for draft in part))
 
 
-async def _rows(session: WriteSession, drafts: Sequence[Draft], origin: Origin) -> list[dict[str, Any]]:
+async def _rows(session: WriteSession, drafts: Sequence[Draft]) -> list[dict[str, Any]]:
     wanted = [(draft, to.audience) for draft in drafts for to in BY_CODE[draft.rule].to]
-    below = {draft.unit for draft, audience in wanted if audience == Audience.SUPERIOR}
-    above = await _superiors(session, below, origin.now)
+    above = await _superiors_at(session, [draft for draft, audience in wanted if audience == Audience.SUPERIOR])
     return [
         {
             "letter": new_id(), "rule": draft.rule, "audience": audience, "campaign": draft.campaign, "unit": draft.unit,
-            "addressee": _addressee(audience, draft.unit, above), "cause": draft.cause, "revision": draft.revision,
-            "parameters": draft.parameters, "created": origin.now, "settled": None,
-            "event": draft.event or origin.event, "traceparent": origin.traceparent,
+            "addressee": _addressee(audience, draft, above), "cause": draft.cause, "revision": draft.revision,
+            "parameters": draft.parameters, "created": draft.origin.now, "settled": None,
+            "event": draft.origin.event, "traceparent": draft.origin.traceparent,
         }
         for draft, audience in wanted
     ]  # fmt: skip
 
 
-def _addressee(audience: Audience, unit: str, above: dict[str, str]) -> str | None:
+def _addressee(audience: Audience, draft: Draft, above: Mapping[date, Mapping[str, str]]) -> str | None:
     if audience == Audience.SUPERIOR:
-        return above.get(unit)
-    return unit if audience == Audience.UNIT else ""
+        return above[local_date(draft.origin.now)].get(draft.unit)
+    return draft.unit if audience == Audience.UNIT else ""
 
 
-async def _superiors(session: WriteSession, below: set[str], now: datetime) -> dict[str, str]:
+async def _superiors_at(session: ReadSession, drafts: Iterable[Draft]) -> dict[date, dict[str, str]]:
+    """The unit above each draft's on the draft's day; the drafts of a batch are of one day, or two."""
+    by_day: dict[date, set[str]] = {}
+    for draft in drafts:
+        by_day.setdefault(local_date(draft.origin.now), set()).add(draft.unit)
+    return {day: await _superiors(session, below, day) for day, below in by_day.items()}
+
+
+async def _superiors(session: ReadSession, below: Iterable[str], day: date) -> dict[str, str]:
     """The unit above each known one, empty where there is none; units that are not known yet are left out."""
-    if not below:
-        return {}
-    return {unit: known.parent or "" for unit, known in (await units.on_day(session, local_date(now), below)).items()}
+    return {unit: known.parent or "" for unit, known in (await units.on_day(session, day, below)).items()}
 
 
 async def address(session: WriteSession, written: Sequence[Row[Any]], now: datetime) -> None:
-    """Make the deliveries of letters to every officer known now; those made before stay as they are."""
+    """Make the deliveries of letters to every officer known; those made before stay as they are.
+
+    They are made at `now`, or when the letter was written if that is later.
+    """
     if not written:
         return
     by_unit, by_role = await _officers(session, written)
@@ -128,6 +153,33 @@ async def settle(session: WriteSession, statement: ReturningUpdate[tuple[str]], 
     await deliveries.withdraw(session, [row.letter for row in settled])
 
 
+async def open_about(session: ReadSession, about: Collection[str], rules: Sequence[str]) -> list[Any]:
+    """The letters about some units by some rules that still want something."""
+    return [row for part in _parts(about) for row in await session.execute(_ABOUT, {"units": part, "rules": rules})]
+
+
+async def open_because(session: ReadSession, campaign: str, causes: Collection[str]) -> list[Any]:
+    """The letters for some causes that still want something."""
+    return [row for part in _parts(causes) for row in await session.execute(_BECAUSE, {"of_campaign": campaign, "causes": part})]
+
+
+def _parts(values: Collection[str]) -> list[list[str]]:
+    ordered = sorted(values)
+    return [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
+
+
+def since(letter: Any, ends: Iterable[tuple[int, datetime]]) -> datetime | None:
+    """When the first of some revisions came that is higher than a letter's."""
+    return next((at for revision, at in ends if revision > letter.revision), None)
+
+
+async def settle_each(session: WriteSession, over: Mapping[str, datetime]) -> None:
+    """The matters of these letters are over since an instant each: as `settle`."""
+    if over:
+        await session.execute(_SETTLE, [{"of_letter": letter, "now": since} for letter, since in sorted(over.items())])
+        await deliveries.withdraw(session, sorted(over))
+
+
 async def address_to_newcomer(session: WriteSession, unit: str, roles: Iterable[str], appointed: datetime) -> None:
     """An officer became known: theirs are the letters written since the appointment, and those that nobody could get yet."""
     audiences = [audience for audience, wanted in BY_ROLE.items() if wanted & set(roles)]
@@ -141,7 +193,7 @@ async def find_superior(session: WriteSession, unit: str, now: datetime) -> None
     """A unit became known: letters to whoever is above it can be addressed now."""
     waiting = and_(letters.c.unit == unit, letters.c.audience == Audience.SUPERIOR, letters.c.addressee.is_(None))
     found = [row.letter for row in await session.execute(select(letters.c.letter).where(waiting))]
-    above = await _superiors(session, {unit}, now) if found else {}
+    above = await _superiors(session, {unit}, local_date(now)) if found else {}
     if unit in above:
         await session.execute(update(letters).where(letters.c.letter.in_(found)).values(addressee=above[unit]))
         query = select(letters).where(letters.c.letter.in_(found), letters.c.settled.is_(None))

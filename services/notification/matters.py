@@ -1,82 +1,106 @@
 """Matters that begin and end: warnings, front-runners, discrepancies; and the frozen ranking, which only begins."""
 
-from sqlalchemy import and_, bindparam
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
 
 from services.notification import letters
-from services.notification.letters import Draft, Origin
+from services.notification.letters import Draft, Note, Origin
 from services.notification.models import ended_matters
-from services.notification.models import letters as written
-from shared.database import WriteSession, row_of, upsert
+from shared.database import ReadSession, WriteSession, rows_among, upsert_later
 from shared.events.evaluation import FrontRunnerFound, FrontRunnerLost, RankingFrozen, WarningCleared, WarningRaised
 from shared.events.reporting import DiscrepancyOpened, DiscrepancyResolved
 
-_EARLIER = letters.settling(
-    and_(
-        written.c.campaign == bindparam("in_campaign"), written.c.cause == bindparam("of_matter"), written.c.revision < bindparam("before")
-    )
-)  # fmt: skip
+Begun = WarningRaised | FrontRunnerFound | DiscrepancyOpened
+Ended = WarningCleared | FrontRunnerLost | DiscrepancyResolved
+Matter = Begun | Ended
+Key = tuple[str, str]
+"""Campaign and cause: the id of the warning, finding or discrepancy."""
+
 AGREEMENT = "agreement"
 """How a discrepancy ends when the unit itself corrected its figure: then nobody decided anything that it must be told."""
+SAID = {
+    "warning": ("indicator", "round", "projected", "target", "percent"),
+    "warning-cleared": ("indicator", "percent"),
+    "front-runner": ("indicator", "percent", "rounds"),
+    "discrepancy": ("indicator", "round", "client", "reported", "observed"),
+    "discrepancy-resolved": ("indicator", "round", "kept", "value", "reason"),
+}
+"""What a letter takes from its event."""
+RULES: dict[type[Matter], str] = {
+    WarningRaised: "warning", WarningCleared: "warning-cleared", FrontRunnerFound: "front-runner",
+    DiscrepancyOpened: "discrepancy", DiscrepancyResolved: "discrepancy-resolved",
+}  # fmt: skip
+"""The letter that an event brings; a lead that is lost brings none."""
 
 
-async def warned(session: WriteSession, event: WarningRaised, origin: Origin) -> None:
-    """At this pace a target will be missed: to the unit, and a minute later to its superior."""
-    parameters = event.model_dump(mode="json", include={"indicator", "round", "projected", "target", "percent"})
-    await _begin(session, Draft("warning", event.campaign, event.unit, event.warning, event.revision, parameters), origin)
+async def take(session: WriteSession, notes: Sequence[Note[Matter]]) -> list[Draft]:
+    """Keep which matters have ended; gives the letters that follow, each judged by what was known before it."""
+    ended = await _ended(session, {_key(note.event) for note in notes})
+    before = dict(ended)
+    drafts = [draft for event, origin in notes for draft in _heard(ended, event, origin)]
+    for (campaign, cause), revision in sorted(ended.items()):
+        if before.get((campaign, cause)) != revision:
+            upsert_later(session, ended_matters, {"campaign": campaign, "cause": cause, "revision": revision})
+    return drafts
 
 
-async def cleared(session: WriteSession, event: WarningCleared, origin: Origin) -> None:
-    """The pace is enough again."""
-    if await _end(session, event.campaign, event.warning, event.revision, origin):
-        parameters = event.model_dump(mode="json", include={"indicator", "percent"})
-        draft = Draft("warning-cleared", event.campaign, event.unit, event.warning, event.revision, parameters)
-        await letters.compose(session, [draft], origin)
-
-
-async def led(session: WriteSession, event: FrontRunnerFound, origin: Origin) -> None:
-    """The unit leads a target over several rounds."""
-    parameters = event.model_dump(mode="json", include={"indicator", "percent", "rounds"})
-    await _begin(session, Draft("front-runner", event.campaign, event.unit, event.finding, event.revision, parameters), origin)
-
-
-async def fell_back(session: WriteSession, event: FrontRunnerLost, origin: Origin) -> None:
-    """The lead is gone: a letter about it that has not left stays here."""
-    await _end(session, event.campaign, event.finding, event.revision, origin)
-
-
-async def disagreed(session: WriteSession, event: DiscrepancyOpened, origin: Origin) -> None:
-    """Two figures disagree: the unit is to check its own, the secretary to decide."""
-    parameters = event.model_dump(mode="json", include={"indicator", "round", "client", "reported", "observed"})
-    await _begin(session, Draft("discrepancy", event.campaign, event.unit, event.discrepancy, event.revision, parameters), origin)
-
-
-async def resolved(session: WriteSession, event: DiscrepancyResolved, origin: Origin) -> None:
-    """The disagreement ended; a decision over the unit's figure is told to it."""
-    ended = await _end(session, event.campaign, event.discrepancy, event.revision, origin)
-    if ended and event.kept != AGREEMENT:
-        parameters = event.model_dump(mode="json", include={"indicator", "round", "kept", "value", "reason"})
-        draft = Draft("discrepancy-resolved", event.campaign, event.unit, event.discrepancy, event.revision, parameters)
-        await letters.compose(session, [draft], origin)
+async def over(session: ReadSession, notes: Sequence[Note[Matter]]) -> dict[str, datetime]:
+    """Open letters about matters that these events end, and since when."""
+    ends: dict[Key, list[tuple[int, datetime]]] = {}
+    for event, origin in notes:
+        if isinstance(event, Ended):
+            ends.setdefault(_key(event), []).append((event.revision, origin.now))
+    return {
+        letter.letter: since
+        for campaign, causes in _by_campaign(ends).items()
+        for letter in await letters.open_because(session, campaign, causes)
+        if (since := letters.since(letter, ends[campaign, letter.cause]))
+    }
 
 
 async def ranked(session: WriteSession, event: RankingFrozen, origin: Origin) -> None:
     """The ranking is there for the council."""
     parameters = {"ranking_hash": event.ranking_hash, "clusters": len(event.clusters), "decided_by": event.decided_by}
-    draft = Draft("ranking-ready", event.campaign, "", event.ranking_hash, event.revision, parameters)
-    await letters.compose(session, [draft], origin)
+    await letters.compose(session, [Draft("ranking-ready", event.campaign, "", event.ranking_hash, origin, event.revision, parameters)])
 
 
-async def _begin(session: WriteSession, draft: Draft, origin: Origin) -> None:
-    """Write of a matter unless its end is known already."""
-    ended = await row_of(session, ended_matters, campaign=draft.campaign, cause=draft.cause)
-    if ended is None or ended.revision < draft.revision:
-        await letters.compose(session, [draft], origin)
+def _heard(ended: dict[Key, int], event: Matter, origin: Origin) -> Iterator[Draft]:
+    """The letter about an event, unless the matter's end, or this end, is known already; an end is noted in `ended`."""
+    if event.revision <= ended.get(_key(event), 0):
+        return
+    if isinstance(event, Ended):
+        ended[_key(event)] = event.revision
+    if rule := _rule_of(event):
+        parameters = event.model_dump(mode="json", include=set(SAID[rule]))
+        yield Draft(rule, event.campaign, event.unit, _key(event)[1], origin, event.revision, parameters)
 
 
-async def _end(session: WriteSession, campaign: str, cause: str, revision: int, origin: Origin) -> bool:
-    """Settle the letters about a matter; False when this end was known."""
-    row = {"campaign": campaign, "cause": cause, "revision": revision}
-    if not await upsert(session, ended_matters, [row], newer="revision"):
-        return False
-    await letters.settle(session, _EARLIER, origin.now, in_campaign=campaign, of_matter=cause, before=revision)
-    return True
+def _rule_of(event: Matter) -> str | None:
+    if isinstance(event, DiscrepancyResolved) and event.kept == AGREEMENT:
+        return None
+    return RULES.get(type(event))
+
+
+def _key(event: Matter) -> Key:
+    if isinstance(event, WarningRaised | WarningCleared):
+        return event.campaign, event.warning
+    if isinstance(event, FrontRunnerFound | FrontRunnerLost):
+        return event.campaign, event.finding
+    return event.campaign, event.discrepancy
+
+
+async def _ended(session: ReadSession, keys: set[Key]) -> dict[Key, int]:
+    """The ends that are known, by their revisions."""
+    return {
+        (campaign, row.cause): row.revision
+        for campaign, causes in _by_campaign(keys).items()
+        for row in await rows_among(session, ended_matters, "cause", causes, campaign=campaign)
+    }
+
+
+def _by_campaign(keys: Any) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for campaign, cause in keys:
+        found.setdefault(campaign, set()).add(cause)
+    return found

@@ -41,6 +41,9 @@ letters = Table(
     Index("letters_cause", "campaign", "cause"),
 )
 
+unsettled = letters.c.settled.is_(None)
+Index("letters_open", letters.c.unit, letters.c.rule, sqlite_where=unsettled, postgresql_where=unsettled)
+
 deliveries = Table(
     "deliveries",
     metadata,

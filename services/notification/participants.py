@@ -27,25 +27,25 @@ async def submitted(session: WriteSession, event: ParticipationSubmitted, origin
     """The secretary has a registration to decide on."""
     if await _note(session, event, ParticipationStatus.SUBMITTED, origin):
         parameters = {"head": event.head.name, "commitments": len(event.commitments)}
-        await letters.compose(session, [_draft("registration-submitted", event, parameters)], origin)
+        await letters.compose(session, [_draft("registration-submitted", event, parameters, origin)])
 
 
 async def approved(session: WriteSession, event: ParticipationApproved, origin: Origin) -> None:
     """The unit takes part; rounds that are open already concern it from now on."""
     if await _note(session, event, ParticipationStatus.APPROVED, origin):
         parameters = {"cluster": event.cluster, "commitments": len(event.commitments)}
-        await letters.compose(session, [_draft("registration-approved", event, parameters)], origin)
+        await letters.compose(session, [_draft("registration-approved", event, parameters, origin)])
         await rounds.tell_of_open(session, event.campaign, event.unit, origin)
 
 
 async def returned(session: WriteSession, event: ParticipationReturned, origin: Origin) -> None:
     """The registration went back to the unit."""
     if await _note(session, event, ParticipationStatus.RETURNED, origin):
-        await letters.compose(session, [_draft("registration-returned", event, {"reason": event.reason})], origin)
+        await letters.compose(session, [_draft("registration-returned", event, {"reason": event.reason}, origin)])
 
 
-def _draft(rule: str, event: ParticipationEvent, parameters: dict[str, object]) -> Draft:
-    return Draft(rule, event.campaign, event.unit, CAUSE, event.revision, parameters)
+def _draft(rule: str, event: ParticipationEvent, parameters: dict[str, object], origin: Origin) -> Draft:
+    return Draft(rule, event.campaign, event.unit, CAUSE, origin, event.revision, parameters)
 
 
 async def _note(session: WriteSession, event: ParticipationEvent, status: ParticipationStatus, origin: Origin) -> bool:

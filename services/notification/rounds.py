@@ -58,11 +58,12 @@ async def remind(session: WriteSession, now: datetime, traceparent: str | None) 
             written.c.cause == each.round, written.c.revision == each.revision,
         )  # fmt: skip
         parameters = _parameters(each) | {"days": days_left(each.deadline, now)}
+        origin = Origin(now, each.event, traceparent)
         drafts = [
-            Draft(rule.code, each.campaign, unit, each.round, each.revision, parameters)
+            Draft(rule.code, each.campaign, unit, each.round, origin, each.revision, parameters)
             for unit in await _owing(session, each, now, ~told)
         ]
-        await letters.compose(session, drafts, Origin(now, each.event, traceparent))
+        await letters.compose(session, drafts)
 
 
 async def escalate(session: WriteSession, now: datetime, traceparent: str | None) -> None:
@@ -75,16 +76,19 @@ async def escalate(session: WriteSession, now: datetime, traceparent: str | None
         submissions.c.missed <= now - ESCALATION, submissions.c.accepted == 0, submissions.c.returned == 0, ~told,
         ~exists().where(*_on_hold(submissions, now)),
     )  # fmt: skip
-    for late in (await session.execute(query.order_by(submissions.c.missed, submissions.c.unit))).all():
-        if escalates(late.missed, now):
-            parameters = {"round": late.round, "deadline": late.missed.isoformat()}
-            draft = Draft("overdue-superior", late.campaign, late.unit, late.round, parameters=parameters, event=late.event)
-            await letters.compose(session, [draft], Origin(now, late.event, traceparent))
+    found = (await session.execute(query.order_by(submissions.c.missed, submissions.c.unit))).all()
+    await letters.compose(session, [_overdue(late, Origin(now, late.event, traceparent)) for late in found if escalates(late.missed, now)])
+
+
+def _overdue(late: Row[Any], origin: Origin) -> Draft:
+    parameters = {"round": late.round, "deadline": late.missed.isoformat()}
+    return Draft("overdue-superior", late.campaign, late.unit, late.round, origin, parameters=parameters)
 
 
 async def _tell(session: WriteSession, each: Row[Any], units: list[str], origin: Origin) -> None:
-    drafts = [Draft("round-opened", each.campaign, unit, each.round, each.revision, _parameters(each)) for unit in units]
-    await letters.compose(session, drafts, origin)
+    parameters = _parameters(each)
+    drafts = [Draft("round-opened", each.campaign, unit, each.round, origin, each.revision, parameters) for unit in units]
+    await letters.compose(session, drafts)
 
 
 def _parameters(each: Row[Any]) -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""What notification hears: one use case each."""
+"""What notification hears: one use case each. What comes in crowds is noted and answered once per batch."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any
 
 from sqlalchemy import select
 
-from services.notification import deliveries, holds, letters, matters, participants, reports, rounds
+from services.notification import deliveries, holds, letters, matters, notes, participants, rounds
 from services.notification.letters import Origin
+from services.notification.matters import Matter
+from services.notification.reports import Told
 from shared import campaigns, security, telemetry, units
 from shared.database import WriteSession
 from shared.delivery import Meta
@@ -42,26 +44,40 @@ from shared.events.reporting import (
     RoundClosed,
     RoundOpened,
 )
-from shared.inbox import Hears, lock
+from shared.inbox import Hears, Touched, lock
 
 LETTERS = ("notification letters",)
+Keys = Sequence[str]
 
-hears = Hears("notification")
+
+async def settle(session: WriteSession, _: Sequence[Touched]) -> None:
+    """Answer what the batch noted; `LETTERS`, the one key that handlers return, is held."""
+    await notes.answer(session)
+
+
+hears = Hears("notification", settle=settle)
 
 Subscriber = Callable[[Any, WriteSession, Meta], Awaitable[None]]
 
 
 def one_at_a_time(subscriber: Subscriber) -> Subscriber:
     """Letters are written by one transaction at a time: who addresses one must not miss an officer, a report or a round
-    that another transaction is just storing. E-mails leave beside it.
+    that another transaction is just storing. E-mails leave beside it. What was noted before is answered before.
     """
 
     @wraps(subscriber)
     async def alone(event: Any, session: WriteSession, meta: Meta) -> None:
         await lock(session, LETTERS)
+        await notes.answer(session)
         await subscriber(event, session, meta)
 
     return alone
+
+
+def note(session: WriteSession, event: Told | Matter, meta: Meta) -> Keys:
+    """Note an event for the batch's answer. An accepted report causes no letter, and needs no trace for one."""
+    notes.note(session, event, Origin(meta.time) if isinstance(event, ReportAccepted) else Origin.of(meta))
+    return LETTERS
 
 
 @hears
@@ -145,57 +161,48 @@ async def on_round_closed(event: RoundClosed, session: WriteSession, meta: Meta)
 
 
 @hears
-@one_at_a_time
-async def on_report_accepted(event: ReportAccepted, session: WriteSession, meta: Meta) -> None:
-    await reports.accepted(session, event, Origin.of(meta))
+async def on_report_accepted(event: ReportAccepted, session: WriteSession, meta: Meta) -> Keys:
+    return note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_report_returned(event: ReportReturned, session: WriteSession, meta: Meta) -> None:
-    await reports.returned(session, event, Origin.of(meta))
+async def on_report_returned(event: ReportReturned, session: WriteSession, meta: Meta) -> Keys:
+    return note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_report_missed(event: ReportMissed, session: WriteSession, meta: Meta) -> None:
-    await reports.missed(session, event, Origin.of(meta))
+async def on_report_missed(event: ReportMissed, session: WriteSession, meta: Meta) -> Keys:
+    return note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_discrepancy_opened(event: DiscrepancyOpened, session: WriteSession, meta: Meta) -> None:
-    await matters.disagreed(session, event, Origin.of(meta))
+async def on_discrepancy_opened(event: DiscrepancyOpened, session: WriteSession, meta: Meta) -> Keys:
+    return note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_discrepancy_resolved(event: DiscrepancyResolved, session: WriteSession, meta: Meta) -> None:
-    await matters.resolved(session, event, Origin.of(meta))
+async def on_discrepancy_resolved(event: DiscrepancyResolved, session: WriteSession, meta: Meta) -> Keys:
+    return note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_warning_raised(event: WarningRaised, session: WriteSession, meta: Meta) -> None:
-    await matters.warned(session, event, Origin.of(meta))
+async def on_warning_raised(event: WarningRaised, session: WriteSession, meta: Meta) -> Keys:
+    return note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_warning_cleared(event: WarningCleared, session: WriteSession, meta: Meta) -> None:
-    await matters.cleared(session, event, Origin.of(meta))
+async def on_warning_cleared(event: WarningCleared, session: WriteSession, meta: Meta) -> Keys:
+    return note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_front_runner_found(event: FrontRunnerFound, session: WriteSession, meta: Meta) -> None:
-    await matters.led(session, event, Origin.of(meta))
+async def on_front_runner_found(event: FrontRunnerFound, session: WriteSession, meta: Meta) -> Keys:
+    return note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_front_runner_lost(event: FrontRunnerLost, session: WriteSession, meta: Meta) -> None:
-    await matters.fell_back(session, event, Origin.of(meta))
+async def on_front_runner_lost(event: FrontRunnerLost, session: WriteSession, meta: Meta) -> Keys:
+    return note(session, event, meta)
 
 
 @hears
@@ -220,6 +227,7 @@ async def on_ranking_frozen(event: RankingFrozen, session: WriteSession, meta: M
 async def on_tick(session: WriteSession, now: datetime, _: datetime | None) -> None:
     """Reminders and escalations that fall due are written; what has waited its minute leaves. State, not `since`, says what is done."""
     await lock(session, LETTERS)
+    await notes.answer(session)
     trace = telemetry.traceparent()
     await rounds.remind(session, now, trace)
     await rounds.escalate(session, now, trace)
