@@ -1,26 +1,30 @@
 """The copy of the unit directory that a service keeps from events: dated names, parents and identifiers, and who is below whom."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     Boolean,
     Column,
     ColumnElement,
     Date,
+    FromClause,
     Integer,
+    Select,
     String,
     Table,
     bindparam,
     delete,
     insert,
+    literal,
     or_,
     select,
 )
 
-from shared.database import ReadSession, WriteSession, fabric, upsert
+from shared.database import CHUNK, ReadSession, WriteSession, fabric, upsert
 from shared.delivery import Meta
 from shared.events.registration import UnitChanged
 
@@ -98,9 +102,13 @@ async def on_unit_changed(event: UnitChanged, session: WriteSession, _: Meta | N
         )
 
 
+def in_force(table: FromClause, on: date | BindParameter[date]) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for rows of `versions` or `identifiers` that were in force on a day."""
+    return table.c.valid_from <= on, or_(table.c.valid_to.is_(None), table.c.valid_to >= on)
+
+
 def _in_force(table: Table) -> tuple[ColumnElement[bool], ...]:
-    day = bindparam("day", type_=Date)
-    return table.c.valid_from <= day, or_(table.c.valid_to.is_(None), table.c.valid_to >= day)
+    return in_force(table, bindparam("day", type_=Date))
 
 
 # Built once: rights and references ask these at every request and event, and building a statement costs as much as running it.
@@ -117,7 +125,6 @@ _ON_DAY = (
     .order_by(units.c.position, versions.c.name)
 )
 _AMONG = _ON_DAY.where(versions.c.unit.in_(bindparam("among", expanding=True)))
-_CHILDREN = select(versions.c.unit).where(versions.c.parent.in_(bindparam("parents", expanding=True)), *_in_force(versions))
 
 
 async def resolve(session: ReadSession, scheme: str, value: str, on: date) -> str | None:
@@ -148,10 +155,14 @@ class KnownUnit:
 async def on_day(session: ReadSession, on: date, among: Iterable[str] | None = None) -> dict[str, KnownUnit]:
     """Units by id as they were on a day, in official order; only those in `among`, if given."""
     if among is None:
-        rows = await session.execute(_ON_DAY, {"day": on})
-    else:
-        rows = await session.execute(_AMONG, {"day": on, "among": list(among)})
-    return {row.unit: KnownUnit(row) for row in rows}
+        return {row.unit: KnownUnit(row) for row in await session.execute(_ON_DAY, {"day": on})}
+    wanted = list(among)
+    found = [
+        KnownUnit(row)
+        for start in range(0, len(wanted), CHUNK)
+        for row in await session.execute(_AMONG, {"day": on, "among": wanted[start : start + CHUNK]})
+    ]
+    return {unit.id: unit for unit in (sorted(found, key=lambda unit: unit.position) if len(wanted) > CHUNK else found)}
 
 
 async def known(session: ReadSession, unit: str, on: date) -> KnownUnit | None:
@@ -169,12 +180,13 @@ async def ancestors(session: ReadSession, unit: str, on: date) -> list[str]:
     return found
 
 
+def below(unit: str, on: date) -> Select[tuple[str]]:
+    """A query for the ids of all units below, without the unit itself: to be joined, for a province has tens of thousands."""
+    children = select(versions.c.unit).where(versions.c.parent == literal(unit), *in_force(versions, on)).cte("below", recursive=True)
+    further = versions.alias()
+    return select(children.union(select(further.c.unit).where(further.c.parent == children.c.unit, *in_force(further, on))).c.unit)
+
+
 async def descendants(session: ReadSession, unit: str, on: date) -> set[str]:
     """The ids of all units below, without the unit itself."""
-    found: set[str] = set()
-    level: Sequence[str] = [unit]
-    while level:
-        children = (await session.scalars(_CHILDREN, {"parents": list(level), "day": on})).all()
-        level = [unit for unit in children if unit not in found]
-        found.update(level)
-    return found
+    return set(await session.scalars(below(unit, on)))
