@@ -113,6 +113,12 @@ class WriteSession(ReadSession):
             pending.append(work)
 
 
+async def written(session: ReadSession) -> None:
+    """Write what waits in a session that writes, for what follows reads it."""
+    if session.info.get("later"):
+        await session.flush()
+
+
 AtCommit = Callable[[WriteSession], Awaitable[None]]
 
 

@@ -84,11 +84,15 @@ async def on_unit_changed(event: UnitChanged, session: WriteSession, meta: Meta)
     return before | await _with_superiors(session, [event.unit])
 
 
+_ANYBODY = select(participations.c.unit).limit(1)
+
+
 async def _with_superiors(session: ReadSession, among: Iterable[str]) -> set[str]:
     """Keys of these units and of all above them, in every campaign that has participants."""
-    codes = set(await session.scalars(select(participations.c.campaign).distinct()))
+    if await session.scalar(_ANYBODY) is None:
+        return set()
     found: set[str] = set()
-    for campaign in [c for c in await campaigns.listed(session) if c.code in codes] if codes else []:
+    for campaign in await campaigns.listed(session):
         for unit in among:
             above = await units.ancestors(session, unit, closing_day(campaign))
             found |= {scores.key_of(campaign.code, u) for u in (unit, *above)}
