@@ -110,6 +110,11 @@ def _read_exact(value: str | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
+def Ordered(length: int) -> String:  # noqa: N802 - stands where a column type stands
+    """Text that both databases sort alike, by code point, whatever the language of the server."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 class ReadSession(AsyncSession):
     """A session that may only read."""
 
@@ -165,6 +170,12 @@ class WriteSession(ReadSession):
         if self._connection_info is None:
             self._connection_info = self.sync_session.connection().info
         return int(self._connection_info.get(STATEMENTS, 0))
+
+
+async def written(session: ReadSession) -> None:
+    """Write what waits in a session that writes, for what follows reads it."""
+    if session.info.get("later"):
+        await session.flush()
 
 
 AtCommit = Callable[[WriteSession], Awaitable[None]]
@@ -343,7 +354,8 @@ def _replacement(table: Table, names: tuple[str, ...], newer: str | None, *, sql
     return statement.on_conflict_do_update(index_elements=keys, set_=values, where=guard)
 
 
-def _on_sqlite(session: AsyncSession) -> bool:
+def on_sqlite(session: AsyncSession) -> bool:
+    """True when the session is on SQLite."""
     return session.get_bind().dialect.name == "sqlite"
 
 
@@ -351,7 +363,7 @@ async def insert_new(session: WriteSession, table: Table, rows: Sequence[Mapping
     """Insert the rows whose primary key is not there yet; returns how many were new (0 to `len(rows)`). Rows name the same columns."""
     if not rows:
         return 0
-    if _on_sqlite(session):
+    if on_sqlite(session):
         result = await session.execute(_insertion(table, sqlite=True), list(rows))
         return cast(CursorResult[Any], result).rowcount
     return len((await session.execute(_insertion(table, sqlite=False), list(rows))).all())
@@ -365,12 +377,12 @@ def add_later(session: WriteSession, table: Table, *rows: Mapping[str, Any]) -> 
 
 def insert_later(session: WriteSession, table: Table, row: Mapping[str, Any]) -> None:
     """Insert a row at the next flush unless its primary key is there."""
-    session.later(_insertion(table, sqlite=_on_sqlite(session), counted=False), row)
+    session.later(_insertion(table, sqlite=on_sqlite(session), counted=False), row)
 
 
 def upsert_later(session: WriteSession, table: Table, row: Mapping[str, Any]) -> None:
     """Insert a row at the next flush, or replace the one with its primary key."""
-    session.later(_replacement(table, tuple(row), None, sqlite=_on_sqlite(session)), row)
+    session.later(_replacement(table, tuple(row), None, sqlite=on_sqlite(session)), row)
 
 
 async def upsert(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]], *, newer: str | None = None) -> int:
@@ -380,7 +392,7 @@ async def upsert(session: WriteSession, table: Table, rows: Sequence[Mapping[str
     """
     changed = 0
     for row in rows:
-        statement = _replacement(table, tuple(row), newer, sqlite=_on_sqlite(session))
+        statement = _replacement(table, tuple(row), newer, sqlite=on_sqlite(session))
         changed += cast(CursorResult[Any], await session.execute(statement, dict(row))).rowcount
     return changed
 

@@ -1,26 +1,30 @@
 """The copy of the unit directory that a service keeps from events: dated names, parents and identifiers, and who is below whom."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     Boolean,
     Column,
     ColumnElement,
     Date,
+    FromClause,
     Integer,
+    Select,
     String,
     Table,
     bindparam,
     delete,
-    insert,
+    literal,
     or_,
     select,
 )
 
-from shared.database import ReadSession, WriteSession, fabric, upsert
+from shared.database import CHUNK, ReadSession, WriteSession, add_later, fabric, upsert, written
 from shared.delivery import Meta
 from shared.events.registration import UnitChanged
 
@@ -66,7 +70,11 @@ def plain(text: str) -> str:
 
 
 async def on_unit_changed(event: UnitChanged, session: WriteSession, _: Meta | None = None) -> None:
-    """Keep the newest state of a unit; older revisions change nothing."""
+    """Keep the newest state of a unit; older revisions change nothing. New units of a batch are written together, for there may be a million."""
+    known: dict[str, int | None] = session.info.setdefault("unit_revisions", {})
+    if event.unit not in known:
+        known[event.unit] = await session.scalar(_REVISION, {"unit": event.unit})
+    before, known[event.unit] = known[event.unit], max(known[event.unit] or 0, event.revision)
     row = {
         "unit": event.unit,
         "revision": event.revision,
@@ -74,33 +82,48 @@ async def on_unit_changed(event: UnitChanged, session: WriteSession, _: Meta | N
         "sample": event.sample,
         "body": event.model_dump(mode="json"),
     }
-    if not await upsert(session, units, [row], newer="revision"):
+    if before is None:
+        add_later(session, units, row)  # if another replica is as far, one of the two fails and tries again
+    elif not await _replace(session, row):
         return
+    _write_dated(event, session)
+
+
+async def _replace(session: WriteSession, row: dict[str, Any]) -> bool:
+    """A newer state takes the place of the one that is known, and all that it said."""
+    await session.flush()
+    if not await upsert(session, units, [row], newer="revision"):
+        return False
     for table in (versions, identifiers):
-        await session.execute(delete(table).where(table.c.unit == event.unit))
-    await session.execute(
-        insert(versions),
-        [
-            {
-                "unit": event.unit, "valid_from": v.valid_from, "valid_to": v.valid_to, "name": v.name,
-                "search": plain(v.name), "kind": v.kind, "parent": v.parent,
-            }
-            for v in event.versions
-        ],
-    )
-    if event.identifiers:
-        await session.execute(
-            insert(identifiers),
-            [
-                {"unit": event.unit, "scheme": i.scheme, "value": i.value, "valid_from": i.valid_from or BEGINNING, "valid_to": i.valid_to}
-                for i in event.identifiers
-            ],
-        )
+        await session.execute(delete(table).where(table.c.unit == row["unit"]))
+    return True
+
+
+def _write_dated(event: UnitChanged, session: WriteSession) -> None:
+    for v in event.versions:
+        kept = {
+            "unit": event.unit, "valid_from": v.valid_from, "valid_to": v.valid_to, "name": v.name,
+            "search": plain(v.name), "kind": v.kind, "parent": v.parent,
+        }  # fmt: skip
+        add_later(session, versions, kept)
+    for i in event.identifiers:
+        borne = {
+            "unit": event.unit, "scheme": i.scheme, "value": i.value,
+            "valid_from": i.valid_from or BEGINNING, "valid_to": i.valid_to,
+        }  # fmt: skip
+        add_later(session, identifiers, borne)
+
+
+_REVISION = select(units.c.revision).where(units.c.unit == bindparam("unit"))
+
+
+def in_force(table: FromClause, on: date | BindParameter[date]) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for rows of `versions` or `identifiers` that were in force on a day."""
+    return table.c.valid_from <= on, or_(table.c.valid_to.is_(None), table.c.valid_to >= on)
 
 
 def _in_force(table: Table) -> tuple[ColumnElement[bool], ...]:
-    day = bindparam("day", type_=Date)
-    return table.c.valid_from <= day, or_(table.c.valid_to.is_(None), table.c.valid_to >= day)
+    return in_force(table, bindparam("day", type_=Date))
 
 
 # Built once: rights and references ask these at every request and event, and building a statement costs as much as running it.
@@ -117,17 +140,18 @@ _ON_DAY = (
     .order_by(units.c.position, versions.c.name)
 )
 _AMONG = _ON_DAY.where(versions.c.unit.in_(bindparam("among", expanding=True)))
-_CHILDREN = select(versions.c.unit).where(versions.c.parent.in_(bindparam("parents", expanding=True)), *_in_force(versions))
 
 
 async def resolve(session: ReadSession, scheme: str, value: str, on: date) -> str | None:
     """The unit that `scheme:value` named on a day, or None. Codes were reused, so the day matters."""
+    await written(session)
     found = (await session.scalars(_RESOLVE, {"scheme": scheme, "value": value, "day": on})).all()
     return str(found[0]) if len(found) == 1 else None
 
 
 async def identifiers_of(session: ReadSession, unit: str, on: date) -> list[tuple[str, str]]:
     """(scheme, value) pairs of a unit on a day, sorted; the first is the one shown to the outside."""
+    await written(session)
     return sorted((row.scheme, row.value) for row in await session.execute(_IDENTIFIERS, {"unit": unit, "day": on}))
 
 
@@ -147,11 +171,16 @@ class KnownUnit:
 
 async def on_day(session: ReadSession, on: date, among: Iterable[str] | None = None) -> dict[str, KnownUnit]:
     """Units by id as they were on a day, in official order; only those in `among`, if given."""
+    await written(session)
     if among is None:
-        rows = await session.execute(_ON_DAY, {"day": on})
-    else:
-        rows = await session.execute(_AMONG, {"day": on, "among": list(among)})
-    return {row.unit: KnownUnit(row) for row in rows}
+        return {row.unit: KnownUnit(row) for row in await session.execute(_ON_DAY, {"day": on})}
+    wanted = list(among)
+    found = [
+        KnownUnit(row)
+        for start in range(0, len(wanted), CHUNK)
+        for row in await session.execute(_AMONG, {"day": on, "among": wanted[start : start + CHUNK]})
+    ]
+    return {unit.id: unit for unit in (sorted(found, key=lambda unit: unit.position) if len(wanted) > CHUNK else found)}
 
 
 async def known(session: ReadSession, unit: str, on: date) -> KnownUnit | None:
@@ -169,12 +198,14 @@ async def ancestors(session: ReadSession, unit: str, on: date) -> list[str]:
     return found
 
 
+def below(unit: str, on: date) -> Select[tuple[str]]:
+    """A query for the ids of all units below, without the unit itself: to be joined, for a province has tens of thousands."""
+    children = select(versions.c.unit).where(versions.c.parent == literal(unit), *in_force(versions, on)).cte("below", recursive=True)
+    further = versions.alias()
+    return select(children.union(select(further.c.unit).where(further.c.parent == children.c.unit, *in_force(further, on))).c.unit)
+
+
 async def descendants(session: ReadSession, unit: str, on: date) -> set[str]:
     """The ids of all units below, without the unit itself."""
-    found: set[str] = set()
-    level: Sequence[str] = [unit]
-    while level:
-        children = (await session.scalars(_CHILDREN, {"parents": list(level), "day": on})).all()
-        level = [unit for unit in children if unit not in found]
-        found.update(level)
-    return found
+    await written(session)
+    return set(await session.scalars(below(unit, on)))

@@ -2,16 +2,17 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 
-from services.evaluation import council, freezes, holds, league, rankings, references, scores
+from services.evaluation import council, freezes, holds, league, rankings, references, scores, standings
 from services.evaluation.models import score_history, warnings
 from services.evaluation.models import scores as scores_table
 from services.evaluation.records import closing_day
+from services.evaluation.scoring.ranking import scheme_and_value
 from shared.clock import local_date
 from shared.database import ReadSession
 from shared.events.evaluation import ClusterRanking
@@ -82,12 +83,16 @@ async def score(unit: str, officer: SignedIn, service: Here, campaign: str | Non
 
 
 @router.get("/league")
-async def tables(officer: SignedIn, service: Here, campaign: str | None = None, cluster: str | None = None) -> dict[str, Any]:
-    """League tables, best first, of what the officer may see."""
+async def tables(
+    officer: SignedIn, service: Here, view: Annotated[league.View, Depends(league.view_of)], campaign: str | None = None
+) -> dict[str, Any]:
+    """League tables of what the officer may see. A cluster of more than 200 comes by pages: its first few beside others, and
+    `cluster`, then `after=` the last answer's `next`, for the rest.
+    """
     async with service.database.read() as session:
         found = await references.campaign_named(session, campaign)
-        shown = await league.tables(session, found, officer, service.now())
-    return {"campaign": found.code, "clusters": [_table(table) for table in shown if cluster in {None, table.cluster.code}]}
+        shown = await league.tables(session, found, officer, service.now(), view)
+    return {"campaign": found.code, "clusters": [_table(table) for table in shown]}
 
 
 def _table(table: league.Table) -> dict[str, Any]:
@@ -95,12 +100,15 @@ def _table(table: league.Table) -> dict[str, Any]:
         "cluster": table.cluster.code,
         "members": table.members,
         "ranked": table.ranked,
-        "units": [
-            row.place.model_dump(mode="json")
-            | {"name": row.name, "change": None if row.change is None else str(row.change), "on_hold": row.on_hold, "on_time": row.on_time, "due": row.due}
-            for row in table.rows
-        ],
+        "units": [_row(row) for row in table.rows],
+        "around": [_row(row) for row in table.around],
+        "next": table.after,
     }
+
+
+def _row(row: league.Row) -> dict[str, Any]:
+    told = {"name": row.name, "change": None if row.change is None else str(row.change)}
+    return row.place.model_dump(mode="json") | told | {"on_hold": row.on_hold, "on_time": row.on_time, "due": row.due}
 
 
 @router.post("/holds", status_code=201)
@@ -118,8 +126,9 @@ async def active_holds(officer: SignedIn, service: Here, campaign: str | None = 
     officer.must_hold(*EVERYWHERE)
     async with service.database.read() as session:
         found = await references.campaign_named(session, campaign)
-        names = await rankings.official_names(session, found)
-        return [_hold(row, *names.get(row.unit, (None, None))) for row in await holds.active(session, found.code)]
+        held = await holds.active(session, found.code)
+        names = await standings.names(session, {row.unit for row in held}, closing_day(found))
+    return [_hold(row, *(scheme_and_value(names[row.unit]) if row.unit in names else (None, None))) for row in held]
 
 
 def _hold(row: Any, scheme: str | None, value: str | None) -> dict[str, Any]:
@@ -185,9 +194,9 @@ async def books(officer: SignedIn, service: Here) -> dict[str, int]:
     """What evaluation counted: warnings raised, score revisions, units scored (operator, auditor)."""
     officer.must_hold(Role.OPERATOR, Role.AUDITOR)
     async with service.database.read() as session:
-        told = await session.scalars(select(warnings.c.revision))
+        raised = select(func.sum((warnings.c.revision + 1) // 2))
         return {
-            "warnings": sum((revision + 1) // 2 for revision in told),
+            "warnings": int(await session.scalar(raised) or 0),
             "scores": int(await session.scalar(select(func.count()).select_from(score_history)) or 0),
             "units": int(await session.scalar(select(func.count()).select_from(scores_table)) or 0),
         }

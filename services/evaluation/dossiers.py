@@ -1,13 +1,13 @@
 """All that is shown of one unit: score and lines, figures against targets, alarms, history, units below."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from services.evaluation import holds, rankings, records, scores
+from services.evaluation import holds, kept, records, scores
 from services.evaluation.models import (
     commitments,
     discrepancies,
@@ -27,6 +27,9 @@ from shared import units
 from shared.database import ReadSession
 from shared.events.campaign import Campaign, Criterion, Indicator, UnitOfMeasure
 from shared.events.evaluation import RankedUnit
+
+LISTED = 200
+"""How many units below a head's page lists: who has more looks at the league table too."""
 
 
 class Line(NamedTuple):
@@ -95,8 +98,9 @@ async def of_unit(session: ReadSession, campaign: Campaign, unit: str) -> Dossie
 
 
 async def _place(session: ReadSession, campaign: Campaign, unit: str) -> tuple[RankedUnit | None, int]:
-    _, clusters = await rankings.in_force(session, campaign)
-    return next(((p, len(c.ranked)) for c in clusters for p in c.ranked if p.unit == unit), (None, 0))
+    places = await kept.in_force(session, campaign)
+    cluster = (await places.cluster_of([unit])).get(unit)
+    return (await places.of([unit])).get(unit), places.members.get(cluster or "", 0)
 
 
 def _lines(campaign: Campaign, row: Any) -> list[Line]:
@@ -182,23 +186,36 @@ class Below(NamedTuple):
     warnings: int
 
 
-async def below(session: ReadSession, campaign: Campaign, unit: str) -> list[Below]:
-    """The units below that take part, the weakest first: who reads this must act."""
-    under = await units.descendants(session, unit, closing_day(campaign))
-    taking_part = set(await session.scalars(select(participations.c.unit).where(participations.c.campaign == campaign.code)))
-    names = await units.on_day(session, closing_day(campaign), under & taking_part)
-    _, clusters = await rankings.in_force(session, campaign)
-    places = {p.unit: p for c in clusters for p in c.ranked}
-    members = {p.unit: len(c.ranked) for c in clusters for p in c.ranked}
-    warned = await _warned(session, campaign.code)
-    found = [Below(u, places.get(u.id), members.get(u.id, 0), warned.get(u.id, 0)) for u in names.values()]
-    return sorted(found, key=lambda b: (b.place is not None, b.place.score if b.place else 0, b.unit.position))
+class Subordinates(NamedTuple):
+    """The units below that take part: how many, and the weakest of them."""
+
+    number: int
+    listed: Sequence[Below]
 
 
-async def _warned(session: ReadSession, campaign: str) -> dict[str, int]:
+async def below(session: ReadSession, campaign: Campaign, unit: str) -> Subordinates:
+    """The units below that take part, the weakest first, at most `LISTED` of them: who reads this must act."""
+    under = units.below(unit, closing_day(campaign))
+    taking_part = (participations.c.campaign == campaign.code, participations.c.unit.in_(under))
+    number = int(await session.scalar(select(func.count()).select_from(participations).where(*taking_part)) or 0)
+    if not number:
+        return Subordinates(0, ())
+    places = await kept.in_force(session, campaign)
+    weakest = {p.unit: p for p in await places.weakest(under, LISTED)}
+    unplaced = [] if len(weakest) in {number, LISTED} else set(await session.scalars(select(participations.c.unit).where(*taking_part))) - weakest.keys()
+    listed = [*unplaced, *weakest]
+    names = await units.on_day(session, closing_day(campaign), listed)
+    clusters, warned = await places.cluster_of(listed), await _warned(session, campaign.code, listed)
+    found = [
+        Below(u, weakest.get(u.id), places.members.get(clusters.get(u.id, ""), 0), warned.get(u.id, 0)) for u in names.values()
+    ]
+    return Subordinates(number, sorted(found, key=lambda b: (b.place is not None, b.place.score if b.place else 0, b.unit.position)))
+
+
+async def _warned(session: ReadSession, campaign: str, among: Collection[str]) -> dict[str, int]:
     query = (
         select(warnings.c.unit, func.count().label("number"))
-        .where(warnings.c.campaign == campaign, warnings.c.open.is_(True))
+        .where(warnings.c.campaign == campaign, warnings.c.open.is_(True), warnings.c.unit.in_(among))
         .group_by(warnings.c.unit)
     )
     return {row.unit: row.number for row in await session.execute(query)}

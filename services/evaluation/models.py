@@ -2,7 +2,8 @@
 
 from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, String, Table, Text
 
-from shared.database import Exact, Instant
+from services.evaluation.scoring.order import KEY_LENGTH
+from shared.database import Exact, Instant, Ordered
 
 metadata = MetaData()
 
@@ -122,6 +123,22 @@ scores = Table(
     Column("report_revision", Integer, nullable=False),
     Column("at", Instant, nullable=False),
     Index("scores_cluster", "campaign", "cluster"),
+)
+standings = Table(  # how each score stands in its cluster: ascending by (bucket, key, name) is best first
+    "standings", metadata, *_key("campaign", "unit"),
+    Column("revision", Integer, nullable=False),
+    Column("cluster", CODE, nullable=False),
+    Column("bucket", Integer, nullable=False),
+    Column("key", Ordered(KEY_LENGTH), nullable=False),
+    Column("name", Ordered(72)),
+    Column("on_hold", Boolean, nullable=False),
+    Index("standings_order", "campaign", "cluster", "bucket", "key", "name"),
+)
+score_buckets = Table(  # how many named units stand in each bucket of a cluster, those that compete and those on hold
+    "score_buckets", metadata, Column("campaign", CAMPAIGN, primary_key=True), Column("cluster", CODE, primary_key=True),
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("competing", Integer, nullable=False),
+    Column("on_hold", Integer, nullable=False),
 )
 score_history = Table(
     "score_history", metadata, *_key("campaign", "unit"),

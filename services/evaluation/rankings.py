@@ -48,7 +48,12 @@ async def frozen(session: ReadSession, campaign: str) -> Any:
 
 def clusters_of(row: Any) -> tuple[ClusterRanking, ...]:
     """The places that a frozen ranking holds."""
-    return tuple(ClusterRanking.model_validate(cluster) for cluster in json.loads(row.body))
+    return clusters_in(row.body)
+
+
+def clusters_in(body: str) -> tuple[ClusterRanking, ...]:
+    """The places in a frozen ranking's body."""
+    return tuple(ClusterRanking.model_validate(cluster) for cluster in json.loads(body))
 
 
 async def in_force(session: ReadSession, campaign: Campaign) -> tuple[str, tuple[ClusterRanking, ...]]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.evaluation import alarms, records
+from services.evaluation import alarms, records, standings
 from services.evaluation.models import findings, score_history, scores, warnings
+from services.evaluation.models import standings as standings_table
 from services.evaluation.records import Record
 from services.evaluation.scoring.exact import canonical, decimal, written
 from services.evaluation.scoring.sheet import Assessment, assess
@@ -23,12 +24,17 @@ def key_of(campaign: str, unit: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that is known of a unit now, and what was told of it before: its last score (None: none yet), its warnings and findings."""
+    """All that is known of a unit now, and what was told of it before: its last score (None: none yet), its warnings and findings.
+
+    `standing`: how that score stands in its cluster (None: not yet); `name`: by which a ranking names the unit (None: no identifier known).
+    """
 
     campaign: Campaign
     unit: str
     record: Record
     last: Any
+    standing: Any
+    name: str | None
     warned: Sequence[Any]
     found: Sequence[Any]
 
@@ -51,8 +57,26 @@ async def known(session: WriteSession, keys: Iterable[str]) -> dict[str, Known]:
 async def _known(session: ReadSession, campaign: Campaign, among: Sequence[str]) -> list[Known]:
     known = await records.of_units(session, campaign, among)
     last = {row.unit: row for row in await records.about(session, scores, campaign.code, known)}
+    stood = {row.unit: row for row in await records.about(session, standings_table, campaign.code, known)}
+    named = await _names(session, campaign, known, stood)
     warned, found = [await records.by_unit(session, table, campaign.code, known) for table in (warnings, findings)]
-    return [Known(campaign, unit, record, last.get(unit), warned[unit], found[unit]) for unit, record in known.items()]
+    return [
+        Known(campaign, unit, record, last.get(unit), stood.get(unit), named.get(unit), warned[unit], found[unit])
+        for unit, record in known.items()
+    ]
+
+
+async def _names(session: ReadSession, campaign: Campaign, among: Iterable[str], stood: Mapping[str, Any]) -> dict[str, str]:
+    """The names that rankings use, read only where one may have changed: seldom."""
+    doubted: set[str] = session.info.get("doubted", set())
+    sure = {unit: row.name for unit, row in stood.items() if row.name and unit not in doubted}
+    unsure = [unit for unit in among if unit not in sure]
+    return sure | (await standings.names(session, unsure, records.closing_day(campaign)) if unsure else {})
+
+
+def doubt(session: WriteSession, units: Iterable[str]) -> None:
+    """The names of these units may be others now: they are read anew when the units are settled in this transaction."""
+    session.info.setdefault("doubted", set()).update(units)
 
 
 async def settle(session: WriteSession, known: Known, now: datetime, cause: str = "") -> None:
@@ -63,6 +87,7 @@ async def settle(session: WriteSession, known: Known, now: datetime, cause: str 
         row |= {"revision": known.last.revision + 1 if known.last else 1, "at": now}
         _keep(session, row, cause)
         await outbox.record(session, _changed(row), now)
+    standings.keep(session, {"revision": known.last.revision if known.last else 1} | row, known.name, known.standing)
     told = alarms.Told(session, known.campaign.code, known.unit, now)
     await alarms.settle(told, known.campaign, known.record, known.warned, known.found)
 

@@ -64,7 +64,8 @@ async def on_campaign_published(event: CampaignPublished, session: WriteSession,
     """A new version may change sheets and rounds: every participant is scored anew."""
     if not await campaigns.on_campaign_published(event, session, meta):
         return set()
-    members = await session.scalars(select(participations.c.unit).where(participations.c.campaign == event.campaign))
+    members = set(await session.scalars(select(participations.c.unit).where(participations.c.campaign == event.campaign)))
+    scores.doubt(session, members)
     return {scores.key_of(event.campaign, unit) for unit in members}
 
 
@@ -79,14 +80,19 @@ async def on_unit_changed(event: UnitChanged, session: WriteSession, meta: Meta)
     """Who is below whom decides whose works count: the units above before and after are scored anew."""
     before = await _with_superiors(session, [event.unit])
     await units.on_unit_changed(event, session, meta)
+    scores.doubt(session, [event.unit])
     return before | await _with_superiors(session, [event.unit])
+
+
+_ANYBODY = select(participations.c.unit).limit(1)
 
 
 async def _with_superiors(session: ReadSession, among: Iterable[str]) -> set[str]:
     """Keys of these units and of all above them, in every campaign that has participants."""
-    codes = set(await session.scalars(select(participations.c.campaign).distinct()))
+    if await session.scalar(_ANYBODY) is None:
+        return set()
     found: set[str] = set()
-    for campaign in [c for c in await campaigns.listed(session) if c.code in codes] if codes else []:
+    for campaign in await campaigns.listed(session):
         for unit in among:
             above = await units.ancestors(session, unit, closing_day(campaign))
             found |= {scores.key_of(campaign.code, u) for u in (unit, *above)}

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.evaluation.league import View
 from shared.clock import publish
 from shared.events.campaign import Phase
 from shared.events.notification import LetterDelivered
@@ -225,7 +226,7 @@ async def test_an_open_league_page_is_redrawn_when_a_score_changes(running):
     request = Request(scope, still_there)
     request.is_disconnected = _connected
     feed = feed_of(running.service)
-    stream = Drawing(request, SECRETARY, running.service, ("best", None)).stream(feed)
+    stream = Drawing(request, SECRETARY, running.service, (View(), None)).stream(feed)
     assert await anext(stream) == "retry: 2000\n\n"
     await until(lambda: _listens(running))
     from tests.evaluation.test_rebuild import tell

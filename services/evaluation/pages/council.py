@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.evaluation import council, freezes, holds, league, rankings, references
+from services.evaluation.league import View
 from services.evaluation.records import closing_day
 from shared import units
 from shared.database import ReadSession, WriteSession
@@ -36,21 +37,27 @@ class Desk:
         officer.must_hold(*COUNCIL)
         self.request, self.officer, self.service = request, officer, service
 
-    async def show(self, cluster: str, **told: Any) -> Response:
-        """One cluster at a time; `told`: what was done, or faults and what was typed."""
+    async def show(self, view: View, **told: Any) -> Response:
+        """One cluster at a time, a big one by pages; `told`: what was done, or faults and what was typed."""
         waiting = sum((await self.service.lag()).values())
         async with self.service.database.read() as session:
-            context = await self._context(session, cluster, waiting)
+            context = await self._context(session, view, waiting)
         return render(self.request, "council.html", **(context | {"typed": {}, "faults": (), "done": ""} | told))
 
-    async def _context(self, session: ReadSession, cluster: str, waiting: int) -> dict[str, Any]:
+    async def _context(self, session: ReadSession, view: View, waiting: int) -> dict[str, Any]:
         campaign = await references.campaign_named(session, None)
-        chosen = campaign.cluster(cluster) or campaign.clusters[0]
-        tables = {t.cluster.code: t for t in await league.tables(session, campaign, self.officer, self.service.now())}
+        chosen = campaign.cluster(view.cluster) or campaign.clusters[0]
+        view = view._replace(cluster=chosen.code)
+        tables = {
+            table.cluster.code: table
+            for looked_at in (View(), view)
+            for table in await league.tables(session, campaign, self.officer, self.service.now(), looked_at)
+        }
         held = await holds.active(session, campaign.code)
         return {
             "campaign": campaign,
             "chosen": chosen,
+            "view": view,
             "tables": tables,
             "rubrics": council.criteria_of(campaign, chosen.code, "rubric"),
             "adjustable": council.criteria_of(campaign, chosen.code, *council.ADJUSTMENTS),
@@ -80,7 +87,7 @@ class Desk:
             if refused.status not in CORRECTABLE:
                 raise
             typed = await self._typed()
-            response = await self.show(typed.get("cluster", ""), faults=refused.faults, typed=typed)
+            response = await self.show(View(cluster=typed.get("cluster", "")), faults=refused.faults, typed=typed)
             response.status_code = refused.status
             return response
         return RedirectResponse(target, 303)
@@ -94,9 +101,9 @@ Text = Annotated[str, Form()]
 
 
 @router.get("")
-async def show(desk: AtDesk, cluster: str = "", done: str = "") -> Response:
+async def show(desk: AtDesk, view: Annotated[View, Depends(league.view_of)], done: str = "") -> Response:
     """Levels, bonus and penalty of one cluster; holds and the freeze of the whole campaign."""
-    return await desk.show(cluster, done=done if done in DONE else "")
+    return await desk.show(view, done=done if done in DONE else "")
 
 
 @router.post("/holds")

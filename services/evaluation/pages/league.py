@@ -1,12 +1,13 @@
 """The league tables, live: one server-sent stream per open page redraws the clusters that changed."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from services.evaluation import league, rankings, references
+from services.evaluation.league import View
 from services.evaluation.live import Feed, feed_of
 from shared import security
 from shared.security import Officer, SignedIn
@@ -15,32 +16,33 @@ from shared.web.pages import Pages, render
 
 router = APIRouter()
 
-Order = Literal["best", "worst"]
+Asked = Annotated[View, Depends(league.view_of)]
 
 
 @router.get("/league")
-async def show(request: Request, officer: SignedIn, service: Here, order: Order = "best", campaign: str | None = None) -> HTMLResponse:
-    """One table per cluster; `order=worst` for those who must act."""
+async def show(request: Request, officer: SignedIn, service: Here, view: Asked, campaign: str | None = None) -> HTMLResponse:
+    """One table per cluster; `order=worst` for those who must act; a big cluster by pages."""
     async with service.database.read() as session:
         found = await references.campaign_named(session, campaign)
-        tables = await league.tables(session, found, officer, service.now())
+        tables = await league.tables(session, found, officer, service.now(), view)
         frozen = await rankings.frozen(session, found.code)
-    return render(request, "league.html", campaign=found, tables=tables, order=order, frozen=frozen, sees_all=officer.holds(*security.EVERYWHERE))
+    sees_all = officer.holds(*security.EVERYWHERE)
+    return render(request, "league.html", campaign=found, tables=tables, view=view, frozen=frozen, sees_all=sees_all)
 
 
 @router.get("/league/events")
-async def events(request: Request, officer: SignedIn, service: Here, order: Order = "best", campaign: str | None = None) -> StreamingResponse:
+async def events(request: Request, officer: SignedIn, service: Here, view: Asked, campaign: str | None = None) -> StreamingResponse:
     """Server-sent events, one per changed cluster, named by its code, with its table as HTML."""
-    drawing = Drawing(request, officer, service, (order, campaign))
+    drawing = Drawing(request, officer, service, (view, campaign))
     return StreamingResponse(drawing.stream(feed_of(service)), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
 class Drawing:
     """One open page and how to redraw its tables."""
 
-    def __init__(self, request: Request, officer: Officer, service: Service, choice: tuple[Order, str | None]) -> None:
+    def __init__(self, request: Request, officer: Officer, service: Service, choice: tuple[View, str | None]) -> None:
         self.request, self.officer, self.service = request, officer, service
-        self.order, self.campaign = choice
+        self.view, self.campaign = choice
         self.drawn: dict[str, str] = {}
 
     async def stream(self, feed: Feed) -> AsyncIterator[str]:
@@ -69,7 +71,7 @@ class Drawing:
             return []
         async with self.service.database.read() as session:
             campaign = await references.campaign_named(session, self.campaign)
-            tables = await league.tables(session, campaign, self.officer, self.service.now())
+            tables = await league.tables(session, campaign, self.officer, self.service.now(), self.view)
         found = []
         for table in tables:
             html = self._html(campaign, table) if {"", table.cluster.code} & changed else None
@@ -80,7 +82,7 @@ class Drawing:
 
     def _html(self, campaign: Any, table: league.Table) -> str:
         pages: Pages = self.request.app.state.pages
-        return pages.text(self.request, "league_table.html", campaign=campaign, table=table, order=self.order)
+        return pages.text(self.request, "league_table.html", campaign=campaign, table=table, view=self.view)
 
 
 def _event(name: str, html: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -32,26 +33,40 @@ def official_name(identifiers: Iterable[tuple[str, str]]) -> tuple[str, str] | N
     return (min(known)[2], min(known)[1]) if known else None
 
 
+def sorted_name(scheme: str, value: str) -> str:
+    """An identifier as text that sorts as rankings do.
+
+    >>> sorted_name("mst", "6200012345"), scheme_and_value("26200012345")
+    ('26200012345', ('mst', '6200012345'))
+    """
+    return f"{SCHEMES.index(scheme)}{value}"
+
+
+def scheme_and_value(name: str) -> tuple[str, str]:
+    """The identifier that a sorted name stands for."""
+    return SCHEMES[int(name[0])], name[1:]
+
+
 def standings(contenders: Sequence[Contender], least_members: int) -> tuple[RankedUnit, ...]:
     """Best first. Equal scores share a rank and the next ones are skipped (1, 1, 3). A unit on hold keeps its score but has no
     rank; in a cluster with fewer than `least_members` members nobody has one.
     """
-    ranked = len(contenders) >= least_members
-    scores = sorted((c.score for c in contenders if not c.on_hold), reverse=True)
-    ordered = sorted(contenders, key=lambda c: (-c.score, SCHEMES.index(c.scheme), c.value))
-    return tuple(_placed(c, scores if ranked and not c.on_hold else []) for c in ordered)
-
-
-def _placed(contender: Contender, scores: Sequence[Decimal]) -> RankedUnit:
-    return RankedUnit(
-        unit=contender.unit,
-        scheme=contender.scheme,
-        value=contender.value,
-        score=contender.score,
-        grade=contender.grade,
-        rank=scores.index(contender.score) + 1 if scores else None,
-        tied=scores.count(contender.score) > 1,
-        report_revision=contender.report_revision,
+    ordered = sorted(contenders, key=lambda c: (-c.score, sorted_name(c.scheme, c.value)))
+    competing = [c.score for c in ordered if not c.on_hold] if len(contenders) >= least_members else []
+    ranks = {score: rank for rank, score in reversed(list(enumerate(competing, start=1)))}
+    equal = Counter(competing)
+    return tuple(
+        RankedUnit(
+            unit=c.unit,
+            scheme=c.scheme,
+            value=c.value,
+            score=c.score,
+            grade=c.grade,
+            rank=None if c.on_hold else ranks.get(c.score),
+            tied=not c.on_hold and equal[c.score] > 1,
+            report_revision=c.report_revision,
+        )
+        for c in ordered
     )
 
 
