@@ -4,8 +4,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -13,7 +11,6 @@ from typing import Any, NamedTuple, cast
 import orjson
 from sqlalchemy import (
     CursorResult,
-    Dialect,
     Executable,
     Insert,
     MetaData,
@@ -32,10 +29,12 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.types import String, TypeDecorator
 from typing_extensions import override
 
 from shared import sqlite
+from shared.columns import Exact as Exact
+from shared.columns import Instant as Instant
+from shared.columns import Ordered as Ordered
 
 fabric = MetaData()
 """Tables that every service has: outbox, inbox, dead letters, audit, copies of units, officers and campaigns."""
@@ -44,75 +43,6 @@ READERS = 4
 STATEMENTS = "statements"
 CHUNK = 500
 """Values per statement: databases limit the parameters of one."""
-
-
-class Instant(TypeDecorator[datetime]):
-    """An instant in UTC, kept as sortable text of fixed width, the same in both databases; naive datetimes are refused."""
-
-    impl = String(27)
-    cache_ok = True
-
-    @override
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        """An instant -> 2023-10-30T10:00:00.000000Z."""
-        return _written_instant(value)
-
-    @override
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
-        """The same without a detour: every row passes here, several times."""
-        return _written_instant
-
-    @override
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        """Text -> datetime in UTC."""
-        return _read_instant
-
-
-def _written_instant(value: datetime | None) -> str | None:
-    if value is None:
-        return None
-    if value.tzinfo is None:
-        raise ValueError("an instant needs a time zone")
-    return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
-
-
-def _read_instant(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)
-
-
-class Exact(TypeDecorator[Decimal]):
-    """An exact decimal, kept as text: no database rounds it."""
-
-    impl = String(64)
-    cache_ok = True
-
-    @override
-    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> str | None:
-        """Decimal -> plain text without exponent."""
-        return _written_exact(value)
-
-    @override
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
-        """The same without a detour."""
-        return _written_exact
-
-    @override
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Decimal | None]:
-        """Text -> Decimal."""
-        return _read_exact
-
-
-def _written_exact(value: Decimal | int | None) -> str | None:
-    return None if value is None else format(Decimal(value), "f")
-
-
-def _read_exact(value: str | None) -> Decimal | None:
-    return None if value is None else Decimal(value)
-
-
-def Ordered(length: int) -> String:  # noqa: N802 - stands where a column type stands
-    """Text that both databases sort alike, by code point, whatever the language of the server."""
-    return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 class ReadSession(AsyncSession):
