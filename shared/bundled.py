@@ -1,7 +1,9 @@
-"""The bundled nats-server: found beside the interpreter, started on loopback with its own folder, stopped by us alone."""
+"""The bundled nats-server: found beside the interpreter, started on loopback with its own folder, started again when it must be, stopped by us alone."""
 
 import asyncio
+import contextlib
 import ctypes
+import logging
 import os
 import re
 import shutil
@@ -10,12 +12,22 @@ import socket
 import sys
 from pathlib import Path
 
+import httpx
+
+log = logging.getLogger(__name__)
+
 READY_SECONDS = 10.0
+WATCH_SECONDS = 2.0
+STUCK = "write error"
+"""What its health page says of a stream to which it could not write: it keeps the error, with space or without, until it is started again."""
+ENOUGH_BYTES = 4 * 1024 * 1024
+"""Without so much space to write to, starting again would only meet the next error."""
 PR_SET_PDEATHSIG = 1
 MAX_PAYLOAD = 2 * 1024 * 1024
 
 CONFIGURATION = """\
 listen: "127.0.0.1:{port}"
+http: "127.0.0.1:{monitor}"
 server_name: thidua
 max_payload: {payload}
 jetstream {{
@@ -67,11 +79,15 @@ def free_port(preferred: int = 0) -> int:
 
 
 class BundledBroker:
-    """One nats-server process with JetStream in `folder`; acknowledged means written to disk (`sync_interval: always`)."""
+    """One nats-server process with JetStream in `folder`; acknowledged means written to disk (`sync_interval: always`).
+
+    While it is meant to run it is watched: one that ended is started again, and so is one that keeps a write error of a disk that has space again.
+    """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        self.folder, self.port = folder, port or free_port()
+        self.folder, self.port, self.monitor = folder, port or free_port(), free_port()
         self.process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -83,12 +99,41 @@ class BundledBroker:
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "nats.conf"
         store = str(self.folder.absolute() / "jetstream").replace("\\", "/")
-        config.write_text(CONFIGURATION.format(port=self.port, store=store, payload=MAX_PAYLOAD), encoding="utf-8")
-        with (self.folder / "nats.log").open("ab") as log:
+        text = CONFIGURATION.format(port=self.port, monitor=self.monitor, store=store, payload=MAX_PAYLOAD)
+        config.write_text(text, encoding="utf-8")
+        await self._spawn()
+        self._watch = asyncio.create_task(self._supervise(), name="broker")
+
+    async def _spawn(self) -> None:
+        with (self.folder / "nats.log").open("ab") as out:
             self.process = await asyncio.create_subprocess_exec(
-                program(), "-c", str(config), stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_parent
+                program(), "-c", str(self.folder / "nats.conf"), stdout=out, stderr=out, start_new_session=True, preexec_fn=_die_with_parent
             )
         await asyncio.wait_for(self._answering(), READY_SECONDS)
+
+    async def _supervise(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                if fault := await self._fault():
+                    log.error("the bundled broker is started again: %s", fault)
+                    await self._end(signal.SIGTERM)
+                    await self._spawn()
+            except (OSError, TimeoutError) as error:
+                log.warning("the bundled broker does not start: %s", error)
+
+    async def _fault(self) -> str:
+        """Why it has to be started again; empty while it need not be, or starting again would not help yet."""
+        if self.process is not None and self.process.returncode is not None:
+            return f"it ended with status {self.process.returncode}"
+        health = await self._health()
+        return health if STUCK in health and shutil.disk_usage(self.folder).free >= ENOUGH_BYTES else ""
+
+    async def _health(self) -> str:
+        async with httpx.AsyncClient(timeout=WATCH_SECONDS) as client:
+            with contextlib.suppress(httpx.HTTPError):
+                return (await client.get(f"http://127.0.0.1:{self.monitor}/healthz")).text
+        return ""
 
     async def _answering(self) -> None:
         while True:
@@ -103,7 +148,13 @@ class BundledBroker:
             return
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End the process and wait for it."""
+        """End the process, for good, and wait for it."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
+        await self._end(how)
+
+    async def _end(self, how: signal.Signals) -> None:
         if self.process is not None and self.process.returncode is None:
             self.process.send_signal(how)
             await self.process.wait()

@@ -17,7 +17,8 @@ from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError, ServiceUnavailableError
 from pydantic import BaseModel, HttpUrl, TypeAdapter, ValidationError
 
-from shared import broker, streams
+from shared import broker, migrations, streams
+from shared.database import Database, is_outage
 from shared.inbox import Hears
 from shared.messages import Refused
 from shared.settings import Settings
@@ -71,6 +72,25 @@ async def check(settings: Settings, hears: Sequence[Hears], patience: float = PA
             if asyncio.get_running_loop().time() > last:
                 raise _silent(error) from None
         await asyncio.sleep(REST_SECONDS)
+
+
+async def migrated(settings: Settings, service: str, patience: float = PATIENCE_SECONDS) -> None:
+    """The service's tables are those that this program knows, or a newer one's; a database that is away is waited for."""
+    database = Database(settings.database_of(service), service)
+    last = asyncio.get_running_loop().time() + patience
+    try:
+        while True:
+            try:
+                missing = await migrations.missing(database)
+                break
+            except Exception as error:
+                if not is_outage(error) or asyncio.get_running_loop().time() > last:
+                    raise
+            await asyncio.sleep(REST_SECONDS)
+    finally:
+        await database.close()
+    if missing:
+        raise Refused.because("Cơ sở dữ liệu của {service} chưa có các bảng của bản này: hãy chạy thidua migrate.", service=service)
 
 
 async def _examine(settings: Settings, hears: Sequence[Hears]) -> None:
@@ -148,7 +168,9 @@ async def _stream(jetstream: JetStreamContext, wanted: StreamConfig) -> None:
         present = (await jetstream.stream_info(str(wanted.name))).config
     except NotFoundError:
         raise Refused.because("Chưa có luồng {stream}: hãy chạy thidua provision.", stream=wanted.name) from None
-    if differing := streams.stream_differences(present, wanted):
+    differing = streams.stream_dangers(present, wanted)
+    _accept(f"stream {wanted.name}", streams.stream_differences(present, wanted), differing)
+    if differing:
         raise Refused.because(
             "Luồng {stream} khác với khai báo ở {fields}: hãy chạy thidua provision.", stream=wanted.name, fields=", ".join(differing)
         )
@@ -165,10 +187,19 @@ async def _durable(jetstream: JetStreamContext, place: streams.Durable) -> None:
         present = (await jetstream.consumer_info(place.stream, place.service)).config
     except NotFoundError:
         raise Refused.because("Chưa có bộ nhận {durable} trên máy chủ NATS: hãy chạy thidua provision.", durable=name) from None
-    if differing := streams.durable_differences(present, streams.durable_config(place)):
+    wanted = streams.durable_config(place)
+    differing = streams.durable_dangers(present, wanted)
+    _accept(f"durable {name}", streams.durable_differences(present, wanted), differing)
+    if differing:
         raise Refused.because(
             "Bộ nhận {durable} khác với khai báo ở {fields}: hãy chạy thidua provision.", durable=name, fields=", ".join(differing)
         )
+
+
+def _accept(what: str, differing: Sequence[str], dangers: Sequence[str]) -> None:
+    """While programs are replaced one by one, an older one meets what a newer one declared; to provision again would undo it."""
+    if more := [name for name in differing if name not in dangers]:
+        log.warning("%s has more than this program declares in %s: a newer program's declaration, let it be", what, ", ".join(more))
 
 
 async def _servers(addresses: Sequence[str]) -> tuple[list[Server], int]:

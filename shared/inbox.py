@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import nats.errors
-from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from sqlalchemy import ARRAY, Column, String, Table, bindparam, delete, select, text
 
 from shared import deadletters, telemetry
@@ -41,7 +41,8 @@ NAK_SECONDS = (0.2, 0.5, 1, 2, 5, 10, 20)
 """How long a failed event rests before its next delivery; the last value serves for all later ones."""
 OUTAGE_SECONDS = (0.2, 0.5, 1, 2, 5)
 KEEP_ALIVE_SECONDS = 2.0
-WARY_BATCHES, WARY_GROUP = 50, 16
+SPOILERS = 1000
+WARY_BATCHES, WARY_GROUP = 5, 16
 """After a handler that wrote and then failed, for so many batches, so many handlers share a savepoint."""
 
 T = TypeVar("T")
@@ -97,7 +98,9 @@ class Inbox:
         self.batches = 0
         """Batches begun and ended so far: a cheap sign of activity."""
         self._wary = 0
-        """For so many batches more, handlers run in small groups, each behind a savepoint."""
+        """For so many batches more, handlers of events that come for the first time run in small groups, each behind a savepoint."""
+        self._spoilers: dict[tuple[str, str], None] = {}
+        """Events with which, lately and in this process, no batch could be committed: they are tried apart from the others."""
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """Apply a batch; an event that fails is set aside, so that it cannot hold the others. Never raises."""
@@ -117,10 +120,8 @@ class Inbox:
         self.batches += 1
 
     async def _handle(self, batch: Sequence[Delivery]) -> None:
-        first = [delivery for delivery in batch if delivery.meta.delivered == 1]
-        again = [delivery for delivery in batch if delivery.meta.delivered > 1]
-        await self._together(first)
-        await self._together(again)  # apart, for whoever failed before will most often fail again
+        await self._together([delivery for delivery in batch if key_of(delivery) not in self._spoilers])
+        await self._together([delivery for delivery in batch if key_of(delivery) in self._spoilers])
 
     async def _together(self, batch: Sequence[Delivery]) -> None:
         """Apply a batch in one transaction, without those whose handlers fail. One that cannot be committed is halved until who is at fault is alone."""
@@ -134,6 +135,7 @@ class Inbox:
             await _acknowledge([delivery for delivery in batch if id(delivery) not in apart])
         except Exception as error:
             if len(batch) == 1:
+                self._set_apart(batch[0])
                 await self._put_off([HandlerFailed(batch[0], error)])
                 return
             log.warning("%s: a batch of %d failed, in halves now: %s", self.hears.service, len(batch), error)
@@ -155,6 +157,11 @@ class Inbox:
                 attempt += 1
                 log.warning("%s: database not available, again in %.1f s: %s", self.hears.service, delay, error)
                 await asyncio.sleep(delay)
+
+    def _set_apart(self, spoiler: Delivery) -> None:
+        self._spoilers[key_of(spoiler)] = None
+        if len(self._spoilers) > SPOILERS:
+            del self._spoilers[next(iter(self._spoilers))]
 
     async def _put_off(self, failures: Sequence[HandlerFailed]) -> None:
         """What failed is tried again later, apart from what comes for the first time; after `MAX_DELIVER` times it is a dead letter."""
@@ -203,7 +210,7 @@ class Inbox:
     async def _apply(self, batch: Sequence[Delivery]) -> tuple[list[Delivery], list[HandlerFailed]]:
         async with self.database.write() as session:
             fresh = await self._claim(session, batch)
-            touched, failures = await self._run(session, fresh)
+            touched, failures = await self._run_all(session, fresh)
             if failures:
                 await _release(session, [failure.delivery for failure in failures])
             await self._settle(session, touched)
@@ -224,16 +231,13 @@ class Inbox:
             raise RuntimeError("another replica took an event of this batch; the batch is tried again")
         return fresh
 
-    async def _run(self, session: WriteSession, fresh: Sequence[Delivery]) -> Ran:
-        if not self._wary:
-            return await self._run_group(session, fresh)
-        touched: dict[str, Meta] = {}
-        failures: list[HandlerFailed] = []
-        for start in range(0, len(fresh), WARY_GROUP):
-            more, failed = await self._run_guarded(session, fresh[start : start + WARY_GROUP])
-            touched.update(more)
-            failures += failed
-        return touched, failures
+    async def _run_all(self, session: WriteSession, fresh: Sequence[Delivery]) -> Ran:
+        """Those that come for the first time, and after them, behind savepoints, those that come again, most often because they failed."""
+        first = [delivery for delivery in fresh if delivery.meta.delivered == 1]
+        again = [delivery for delivery in fresh if delivery.meta.delivered > 1]
+        ran = [] if self._wary else [await self._run(session, first)]
+        ran += [await self._run_guarded(session, group) for group in _parts([*first, *again] if self._wary else again)]
+        return _merged(ran)
 
     async def _run_guarded(self, session: WriteSession, group: Sequence[Delivery]) -> Ran:
         """Behind a savepoint: when one fails after it wrote, those before it are done again, and then those after it."""
@@ -243,15 +247,14 @@ class Inbox:
         mark = session.mark()
         try:
             async with session.begin_nested():
-                return await self._run_group(session, group)
+                return await self._run(session, group)
         except HandlerFailed as failure:
             session.restore(mark)
             place = next(number for number, delivery in enumerate(group) if delivery is failure.delivery)
-            touched, failures = await self._run_guarded(session, group[:place])
-            more, failed = await self._run_guarded(session, group[place + 1 :])
-            return touched | more, [*failures, failure, *failed]
+            before = await self._run_guarded(session, group[:place])
+            return _merged([before, ({}, [failure]), await self._run_guarded(session, group[place + 1 :])])
 
-    async def _run_group(self, session: WriteSession, group: Sequence[Delivery]) -> Ran:
+    async def _run(self, session: WriteSession, group: Sequence[Delivery]) -> Ran:
         """Run handlers one after the other. One that fails before it wrote anything is forgotten; after, it raises `HandlerFailed`."""
         touched: dict[str, Meta] = {}
         failures: list[HandlerFailed] = []
@@ -271,13 +274,18 @@ class Inbox:
         handler = self._handler_of(delivery)
         if handler is None:
             return None
-        with self._span(meta):
+        with self._span(meta) as span:
             try:
                 return await handler(delivery.event, session, meta)
             except Exception as error:
                 if is_outage(error):
                     raise
-                raise HandlerFailed(delivery, error) from error
+                failure = HandlerFailed(delivery, error)
+                failure.__cause__ = error
+                if delivery.meta.delivered == 1:
+                    raise failure  # noqa: B904 - the span keeps the whole traceback, once: that costs more than most handlers
+                span.set_status(Status(StatusCode.ERROR, str(failure)))
+        raise failure
 
     def _timed(self, delivery: Delivery) -> Meta:
         """A partner's message happens when it arrives, by the service's own clock: in simulation the broker's time means nothing."""
@@ -335,6 +343,24 @@ class Inbox:
 def _sampled(traceparent: str | None) -> SpanContext:
     """The span to link to; an invalid one where nobody keeps the trace."""
     return telemetry.span_context(telemetry.parent_of(traceparent if telemetry.is_sampled(traceparent) else None))
+
+
+def key_of(delivery: Delivery) -> tuple[str, str]:
+    """What identifies an event in the inbox."""
+    return delivery.meta.source, delivery.meta.id
+
+
+def _parts(deliveries: Sequence[Delivery]) -> list[Sequence[Delivery]]:
+    return [deliveries[start : start + WARY_GROUP] for start in range(0, len(deliveries), WARY_GROUP)]
+
+
+def _merged(ran: Iterable[Ran]) -> Ran:
+    touched: dict[str, Meta] = {}
+    failures: list[HandlerFailed] = []
+    for more, failed in ran:
+        touched.update(more)
+        failures += failed
+    return touched, failures
 
 
 async def _acknowledge(batch: Sequence[Delivery]) -> None:

@@ -1,6 +1,7 @@
 """Streams and durables as data, and the one job that makes them; a service binds, and makes again what was deleted under it."""
 
 import contextlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
+    ConsumerInfo,
+    DeliverPolicy,
     DiscardPolicy,
     PersistMode,
     RetentionPolicy,
@@ -30,6 +33,8 @@ STREAM_FIELDS = (
     "allow_atomic",
 )  # fmt: skip
 DURABLE_FIELDS = ("ack_policy", "ack_wait", "max_deliver", "max_ack_pending")
+BOUNDS = {"max_msgs", "max_bytes", "max_age", "max_msgs_per_subject", "duplicate_window", "max_deliver", "max_ack_pending"}
+"""Settings of which more than was declared harms nobody; none at all is most."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +116,36 @@ async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig, *
 async def _provision_durable(jetstream: JetStreamContext, place: Durable, *, update: bool = True) -> str:
     wanted = durable_config(place)
     try:
-        present = (await jetstream.consumer_info(place.stream, place.service)).config
+        info = await jetstream.consumer_info(place.stream, place.service)
     except NotFoundError:
         await jetstream.add_consumer(place.stream, wanted)
         return f"durable {place.stream}/{place.service}: made"
-    if not update or not durable_differences(present, wanted):
+    if not update or not durable_differences(info.config, wanted):
         return ""
+    if missed := await _first_missed(jetstream, place, info):
+        return await _start_again(jetstream, place, wanted, missed)
     await jetstream.add_consumer(place.stream, wanted)
     return f"durable {place.stream}/{place.service}: updated"
+
+
+async def _first_missed(jetstream: JetStreamContext, place: Durable, info: ConsumerInfo) -> int | None:
+    """Where the first event lies of a type that is new to the durable and that it has passed: a wider filter alone never goes back for it."""
+    missed = []
+    for subject in sorted(set(place.subjects) - set(_subjects_of(info.config))):
+        with contextlib.suppress(NotFoundError):
+            missed.append((await jetstream.get_msg(place.stream, seq=1, subject=subject, next=True)).seq or 1)
+    passed = info.delivered.stream_seq if info.delivered else 0
+    return min((seq for seq in missed if seq <= passed), default=None)
+
+
+async def _start_again(jetstream: JetStreamContext, place: Durable, wanted: ConsumerConfig, missed: int) -> str:
+    """A durable's place cannot be moved back, so it is made anew from there; what comes again is known to the inbox and has no effect."""
+    floor = await jetstream.consumer_info(place.stream, place.service)
+    start = min(missed, (floor.ack_floor.stream_seq if floor.ack_floor else 0) + 1)
+    await jetstream.delete_consumer(place.stream, place.service)
+    wanted.deliver_policy, wanted.opt_start_seq = DeliverPolicy.BY_START_SEQUENCE, start
+    await jetstream.add_consumer(place.stream, wanted)
+    return f"durable {place.stream}/{place.service}: made anew from event {start}, for what it had not heard"
 
 
 def durable_config(place: Durable) -> ConsumerConfig:
@@ -141,9 +168,33 @@ def stream_differences(present: StreamConfig, wanted: StreamConfig) -> list[str]
 
 def durable_differences(present: ConsumerConfig, wanted: ConsumerConfig) -> list[str]:
     """The names of the settings in which a durable is not as declared."""
-    subjects = present.filter_subjects or [present.filter_subject or ""]
     differing = [f for f in DURABLE_FIELDS if getattr(present, f) != getattr(wanted, f)]
-    return differing if sorted(subjects) == sorted(wanted.filter_subjects or []) else ["filter_subjects", *differing]
+    return differing if sorted(_subjects_of(present)) == sorted(_subjects_of(wanted)) else ["filter_subjects", *differing]
+
+
+def _subjects_of(config: ConsumerConfig) -> list[str]:
+    return config.filter_subjects or [config.filter_subject or ""]
+
+
+def stream_dangers(present: StreamConfig, wanted: StreamConfig) -> list[str]:
+    """The differences by which events may be refused or lost. What is more than declared is none: a newer program may have declared it."""
+    return [name for name in stream_differences(present, wanted) if not _is_more(name, present, wanted)]
+
+
+def durable_dangers(present: ConsumerConfig, wanted: ConsumerConfig) -> list[str]:
+    """The differences by which events may not be heard, or not be tried again as they should."""
+    return [name for name in durable_differences(present, wanted) if not _is_more(name, present, wanted)]
+
+
+def _is_more(name: str, present: StreamConfig | ConsumerConfig, wanted: StreamConfig | ConsumerConfig) -> bool:
+    there, declared = getattr(present, name), getattr(wanted, name)
+    if name in {"subjects", "filter_subjects"}:
+        return set(there or ()) > set(declared)
+    return name in BOUNDS and _bound(there) > _bound(declared)
+
+
+def _bound(value: float | None) -> float:
+    return value if value and value > 0 else math.inf
 
 
 async def lag(jetstream: JetStreamContext, places: Iterable[Durable]) -> dict[str, int]:

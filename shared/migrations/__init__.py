@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -43,6 +44,15 @@ def configuration(service: str, connection: Connection | None = None) -> Config:
 def head_of(service: str) -> str | None:
     """The newest revision that this program knows."""
     return ScriptDirectory.from_config(configuration(service)).get_current_head()
+
+
+async def missing(database: Database) -> bool:
+    """Whether revisions that this program knows are not in the database; in a newer program's database all of them are."""
+    async with database.writer.connect() as connection:
+        present = set(await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads()))
+    script = ScriptDirectory.from_config(configuration(database.service))
+    known = {revision.revision for revision in script.walk_revisions()}
+    return not present or (present <= known and present != set(script.get_heads()))
 
 
 async def migrate(database: Database) -> None:

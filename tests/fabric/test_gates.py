@@ -9,15 +9,18 @@ from asyncio.subprocess import PIPE
 
 import nats
 import pytest
+from alembic.script import ScriptDirectory
 from nats.errors import NoServersError
 from nats.js.api import AckPolicy, ConsumerConfig, PersistMode, StorageType, StreamConfig
 from nats.js.errors import ServerError, ServiceUnavailableError
+from sqlalchemy import text
 
 from services import local
-from shared import gates, streams
+from shared import gates, migrations, streams
 from shared import settings as configuration
 from shared.bundled import free_port
 from shared.messages import Refused
+from shared.testing.databases import fresh_database
 from tests.fabric.servers import nats_cluster, nats_server, server_that_says
 
 HEARS = [local.hears_of("reporting")]
@@ -136,6 +139,23 @@ async def test_a_stream_that_differs_from_its_declaration_is_refused(server, jet
     assert f"stream REGISTRATION differs from its declaration in {named}:" in await refusal(settings(server.nats, [server.monitor]))
 
 
+@pytest.mark.parametrize("change", [{"subjects": ["inbound.kho-bac.>", "more.>"]}, {"max_msgs": 2_000_000}, {"max_bytes": -1}])
+async def test_a_stream_that_holds_more_than_declared_is_accepted_and_told(server, jetstream, change, caplog):
+    """An older program, started again after the newer one's provisioning, must run: its own would undo the newer one's."""
+    [wanted] = [config for config in streams.stream_configs([CLIENT], 1) if config.name == f"INBOUND_{CLIENT}"]
+    await jetstream.update_stream(StreamConfig(**{**vars(wanted), **change}))
+    await gates.check(settings(server.nats, [server.monitor]), HEARS)
+    assert f"stream INBOUND_{CLIENT} has more than this program declares in {next(iter(change))}" in caplog.text
+
+
+@pytest.mark.parametrize("change", [{"filter_subjects": ["clock.minute.ticked.v1", "clock.minute.ticked.v2"]}, {"max_deliver": -1}])
+async def test_a_durable_that_hears_more_than_declared_is_accepted_and_told(server, jetstream, change, caplog):
+    [place] = [place for place in streams.durables(HEARS, []) if place.stream == "CLOCK"]
+    await jetstream.add_consumer("CLOCK", ConsumerConfig(**{**vars(streams.durable_config(place)), **change}))
+    await gates.check(settings(server.nats, [server.monitor]), HEARS)
+    assert f"durable CLOCK/reporting has more than this program declares in {next(iter(change))}" in caplog.text
+
+
 async def test_provisioning_mends_what_was_refused_and_says_what_cannot_be_changed(server, jetstream):
     given = settings(server.nats, [server.monitor])
     [wanted] = [config for config in streams.stream_configs([], 1) if config.name == "CLOCK"]
@@ -159,7 +179,9 @@ async def test_a_missing_durable_is_refused(server, jetstream, stream):
     ("change", "named"),
     [
         ({"filter_subjects": ["clock.day.>"]}, "filter_subjects"),
+        ({"filter_subjects": ["clock.minute.ticked.v2", "clock.day.>"]}, "filter_subjects"),
         ({"max_deliver": 1}, "max_deliver"),
+        ({"max_ack_pending": 1}, "max_ack_pending"),
         ({"ack_wait": 300.0}, "ack_wait"),
         ({"ack_policy": AckPolicy.NONE, "ack_wait": None, "max_ack_pending": None, "max_deliver": None}, "ack_policy"),
     ],
@@ -208,6 +230,28 @@ async def test_a_stopped_service_ends_with_status_1_and_one_line(server, tmp_pat
     told, errors = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, told) == (1, b"")
     assert errors.decode().splitlines() == ["Chưa có luồng REGISTRATION: hãy chạy thidua provision."]
+
+
+async def test_a_service_without_its_tables_ends_with_the_command_that_makes_them(tmp_path, database_url):
+    async with nats_server(tmp_path / "nats") as server:
+        connection = await nats.connect(server.nats)
+        await provision(connection.jetstream())
+        await connection.close()
+        named = {"THIDUA_NATS_URL": server.nats, "THIDUA_NATS_MONITOR_URL": server.monitor, "THIDUA_DATABASE_URL": database_url}
+        process = await thidua("run", "reporting", "--data", str(tmp_path), **named)
+        told, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, told) == (1, b"")
+    assert errors.decode().splitlines() == ["Cơ sở dữ liệu của reporting chưa có các bảng của bản này: hãy chạy thidua migrate."]
+
+
+async def test_an_older_schema_is_refused_and_a_newer_one_is_not(database_kind):
+    async with fresh_database("reporting", database_kind) as database:
+        assert not await migrations.missing(database)
+        revisions = [revision.revision for revision in ScriptDirectory.from_config(migrations.configuration("reporting")).walk_revisions()]
+        for revision, missing in ((revisions[-1], len(revisions) > 1), ("reporting_of_tomorrow", False)):
+            async with database.write() as session:
+                await session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+            assert await migrations.missing(database) is missing
 
 
 async def test_all_four_services_in_one_process_are_stopped_alike_on_a_broker_that_is_named(tmp_path):

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 
 from shared import deadletters, streams
 from shared.delivery import Meta
-from shared.events.registration import SessionEnded
+from shared.events.registration import OfficerDisabled, SessionEnded
 from shared.inbox import Hears, Inbox, Touched, inbox
-from shared.outbox import outbox, waiting
-from tests.fabric.conftest import run_service, say, until
+from shared.outbox import outbox, record, waiting
+from tests.fabric.conftest import NOW, run_service, say, until
 
 
 class Heard:
@@ -94,9 +94,9 @@ async def test_a_poison_event_is_set_aside_and_the_others_stay_together(fabric_s
     transactions: list[int] = []
     apply = Inbox._apply
 
-    async def counted(self, batch):
+    async def counted(self, batch, **how):
         transactions.append(len(batch))
-        return await apply(self, batch)
+        return await apply(self, batch, **how)
 
     monkeypatch.setattr(Inbox, "_apply", counted)
     async with run_service(fabric_settings, Hears("registration")) as teller:
@@ -183,6 +183,33 @@ async def test_provisioning_twice_changes_nothing_and_a_changed_setting_is_updat
     configs[-1].max_msgs = 5
     assert await streams.provision(connection.jetstream(), configs, places) == ["stream INBOUND_kho-bac: updated"]
     await connection.close()
+
+
+async def test_a_type_that_is_heard_anew_is_heard_from_its_first_event(fabric_settings):
+    """A durable whose filter is widened goes on from where it is: what it has passed would never come. So it is made anew there."""
+    old, new = Heard(), Heard()
+
+    @new.hears
+    async def on_officer_disabled(event: OfficerDisabled, session: object, meta: Meta) -> None:
+        new.seen.append(event.officer)
+
+    async with run_service(fabric_settings, Hears("registration")) as teller:
+        async with run_service(fabric_settings, old.hears) as hearer:
+            await say(teller, "before")
+            await until(lambda: "before" in old.seen)
+            async with teller.database.write() as session:
+                await record(session, OfficerDisabled(officer="o", revision=1), NOW)
+            await say(teller, "after")
+            await until(lambda: "after" in old.seen)
+            await until(lambda: _is_empty(hearer))
+        places = streams.durables([new.hears], [])
+        told = await streams.provision(teller.jetstream, [], places)
+        assert told == ["durable REGISTRATION/evaluation: made anew from event 2, for what it had not heard"]
+        assert await streams.provision(teller.jetstream, [], places) == []
+        async with run_service(fabric_settings, new.hears) as hearer:
+            await until(lambda: "o" in new.seen)
+            await until(lambda: _is_empty(hearer))
+    assert new.seen == ["o"], "what was applied before has no second effect"
 
 
 async def test_a_deleted_durable_turns_the_service_not_ready(fabric_settings):

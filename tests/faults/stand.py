@@ -96,12 +96,12 @@ async def _quiet(_: Exception) -> None:
     """A broker that goes away is the scenario, no news."""
 
 
-async def until(condition, seconds: float, otherwise=lambda: "") -> float:
+async def until(condition, seconds: float, otherwise=lambda: "", pause: float = 0.1) -> float:
     """Wait for a condition; how long that took."""
     started = perf_counter()
     while not await condition():
         assert perf_counter() - started < seconds, f"not within {seconds} s: {otherwise()}"
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(pause)
     return perf_counter() - started
 
 
