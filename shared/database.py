@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,7 @@ from shared import sqlite
 from shared.columns import Exact as Exact
 from shared.columns import Instant as Instant
 from shared.columns import Ordered as Ordered
+from shared.columns import among as among
 
 fabric = MetaData()
 """Tables that every service has: outbox, inbox, dead letters, audit, copies of units, officers and campaigns."""
@@ -42,7 +43,7 @@ fabric = MetaData()
 READERS = 4
 STATEMENTS = "statements"
 CHUNK = 500
-"""Values per statement: databases limit the parameters of one."""
+"""Rows of one statement where there may be very many: so many are held in memory at a time."""
 
 
 class ReadSession(AsyncSession):
@@ -231,24 +232,13 @@ async def row_of(session: AsyncSession, table: Table, **keys: Any) -> Row[Any] |
 
 @cache
 def _selection_among(table: Table, column: str, names: tuple[str, ...]) -> Select[Any]:
-    return _selection(table, names).where(table.c[column].in_(bindparam("among", expanding=True)))
+    return _selection(table, names).where(among(table.c[column], "among"))
 
 
-async def rows_among(session: AsyncSession, table: Table, column: str, among: Iterable[str], **keys: Any) -> list[Row[Any]]:
-    """The rows whose `column` is one of many values and whose other named columns have these; asked `CHUNK` values at a time."""
-    values, found = sorted(among), []
-    if len(values) == 1:  # the usual case outside a rush, and a list costs as much to expand as a row to find
-        return list(await rows_of(session, table, **keys, **{column: values[0]}))
-    statement = _selection_among(table, column, tuple(keys))
-    for chunk in chunks(values):
-        found += (await session.execute(statement, keys | {"among": chunk})).all()
-    return found
-
-
-def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Values by the `CHUNK`, as statements take them."""
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
+async def rows_among(session: AsyncSession, table: Table, column: str, among: Iterable[str], **keys: Any) -> Sequence[Row[Any]]:
+    """The rows whose `column` is one of many values and whose other named columns have these."""
+    found: Result[Any] = await session.execute(_selection_among(table, column, tuple(keys)), keys | {"among": sorted(among)})
+    return found.all()
 
 
 def grouped(rows: Iterable[Row[Any]], column: str) -> defaultdict[str, list[Row[Any]]]:

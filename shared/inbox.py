@@ -15,6 +15,7 @@ from sqlalchemy import ARRAY, Column, String, Table, bindparam, delete, select, 
 
 from shared import deadletters, telemetry
 from shared.clock import Clock, advance, is_early
+from shared.columns import among
 from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new, is_outage
 from shared.delivery import Delivery, Inbound, Meta
 from shared.events.clock import MinuteTicked
@@ -384,7 +385,7 @@ async def _release(session: WriteSession, deliveries: Sequence[Delivery]) -> Non
     await session.execute(_RELEASE, [{"of": delivery.meta.source, "event": delivery.meta.id} for delivery in deliveries])
 
 
-_SEEN = select(inbox.c.id).where(inbox.c.source == bindparam("source"), inbox.c.id.in_(bindparam("ids", expanding=True)))
+_SEEN = select(inbox.c.id).where(inbox.c.source == bindparam("source"), among(inbox.c.id, "ids"))
 
 
 async def _unseen(session: ReadSession, batch: Sequence[Delivery]) -> list[Delivery]:

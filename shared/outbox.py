@@ -11,6 +11,7 @@ import asyncpg
 from nats.js import JetStreamContext
 from sqlalchemy import Column, CursorResult, Index, Integer, String, Table, Text, bindparam, func, select, update
 
+from shared.columns import among
 from shared.database import Database, Instant, WriteSession, add, fabric
 from shared.events import Event
 from shared.identity import new_id
@@ -180,7 +181,7 @@ _UNSENT = select(outbox).where(outbox.c.sent.is_(None)).order_by(outbox.c.positi
 _UNSENT_OF_NOBODY = _UNSENT.with_for_update(skip_locked=True)
 _FIRST_SENT = select(outbox.c.sent).where(outbox.c.sent.is_not(None)).order_by(outbox.c.position).limit(1)
 _UNSEND = update(outbox).where(outbox.c.sent < bindparam("lost", type_=Instant)).values(sent=None)
-_MARK = update(outbox).where(outbox.c.position.in_(bindparam("positions", expanding=True))).values(sent=bindparam("now"))
+_MARK = update(outbox).where(among(outbox.c.position, "positions")).values(sent=bindparam("now"))
 
 
 async def _mark(session: WriteSession, rows: Any) -> None:

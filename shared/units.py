@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
 )
 
+from shared.columns import among
 from shared.database import CHUNK, ReadSession, WriteSession, add_later, fabric, upsert, written
 from shared.delivery import Meta
 from shared.events.registration import UnitChanged
@@ -139,7 +140,7 @@ _ON_DAY = (
     .where(*_in_force(versions))
     .order_by(units.c.position, versions.c.name)
 )
-_AMONG = _ON_DAY.where(versions.c.unit.in_(bindparam("among", expanding=True)))
+_AMONG = _ON_DAY.where(among(versions.c.unit, "among"))
 
 
 async def resolve(session: ReadSession, scheme: str, value: str, on: date) -> str | None:

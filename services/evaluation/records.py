@@ -14,7 +14,8 @@ from services.evaluation.scoring.facts import Facts, Punctuality, WorksBelow
 from services.evaluation.scoring.figures import Figure, Target
 from shared import units
 from shared.clock import local_date
-from shared.database import ReadSession, chunks, grouped, rows_among
+from shared.columns import among
+from shared.database import ReadSession, grouped, rows_among
 from shared.events.campaign import Campaign, ScoreSheet
 from shared.events.registration import WorkStatus
 
@@ -76,7 +77,7 @@ _LATER = reports.alias("later")
 _COUNTED = [reports.c[name] for name in ("unit", "round", "revision", "status", "on_time", "figures")]
 _CURRENT = select(*_COUNTED).where(
     reports.c.campaign == bindparam("campaign"),
-    reports.c.unit.in_(bindparam("units", expanding=True)),
+    among(reports.c.unit, "units"),
     reports.c.revision
     == select(func.max(_LATER.c.revision))
     .where(_LATER.c.campaign == reports.c.campaign, _LATER.c.unit == reports.c.unit, _LATER.c.round == reports.c.round)
@@ -84,12 +85,9 @@ _CURRENT = select(*_COUNTED).where(
 )
 
 
-async def _current_reports(session: ReadSession, campaign: str, among: Collection[str]) -> list[Any]:
+async def _current_reports(session: ReadSession, campaign: str, among: Collection[str]) -> Sequence[Any]:
     """The newest revision of each report: what a unit corrected before is not read again at each correction."""
-    found: list[Any] = []
-    for names in chunks(sorted(among)):
-        found += (await session.execute(_CURRENT, {"campaign": campaign, "units": names})).all()
-    return found
+    return (await session.execute(_CURRENT, {"campaign": campaign, "units": sorted(among)})).all()
 
 
 def targets_of(committed: Iterable[Any]) -> dict[str, list[Target]]:

@@ -4,12 +4,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Row, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, update
 
 from services.notification.models import channels, deliveries, letters, mutes, open_ones
 from services.notification.rules import BY_CODE, OPEN, RULES, Audience, Channel, State, To, channels_for
 from shared import campaigns, outbox, telemetry
 from shared.clock import handled
+from shared.columns import among
 from shared.database import CHUNK, ReadSession, WriteSession, insert_new, upsert
 from shared.events.campaign import Phase
 from shared.events.notification import LetterDelivered
@@ -20,13 +21,12 @@ OVER = (Phase.RANKED, Phase.HONOURED, Phase.ARCHIVED)
 """Phases in which a movement has ended and nothing may wait any more."""
 
 _SHUT = select(channels.c.channel).where(~channels.c.open)
-_MUTES = select(mutes.c.officer, mutes.c.rule).where(mutes.c.officer.in_(bindparam("officers", expanding=True)))
+_MUTES = select(mutes.c.officer, mutes.c.rule).where(among(mutes.c.officer, "officers"))
 _LAST_TICK = select(handled.c.instant).where(handled.c.name == "minute")
-_OF_LETTERS: BindParameter[str] = bindparam("letters", expanding=True)
 _NOT_TOLD = (
     select(letters)
     .where(
-        letters.c.letter.in_(_OF_LETTERS), letters.c.rule.in_(RECEIPTED), letters.c.addressee != "",
+        among(letters.c.letter, "letters"), letters.c.rule.in_(RECEIPTED), letters.c.addressee != "",
         ~exists().where(
             deliveries.c.letter == letters.c.letter, deliveries.c.channel == bindparam("by"), deliveries.c.state == State.DELIVERED
         ),
@@ -34,7 +34,7 @@ _NOT_TOLD = (
     .order_by(letters.c.created, letters.c.letter)
 )  # fmt: skip
 _WITHDRAW = (
-    update(deliveries).where(deliveries.c.letter.in_(_OF_LETTERS), deliveries.c.state.in_(OPEN)).values(state=State.WITHDRAWN)
+    update(deliveries).where(among(deliveries.c.letter, "letters"), deliveries.c.state.in_(OPEN)).values(state=State.WITHDRAWN)
 )
 
 Addressed = tuple[Row[Any], Row[Any]]

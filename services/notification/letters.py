@@ -14,19 +14,20 @@ from services.notification.models import letters
 from services.notification.rules import BY_CODE, BY_ROLE, Audience
 from shared import telemetry, units
 from shared.clock import local_date
+from shared.columns import among
 from shared.database import CHUNK, ReadSession, WriteSession, insert_new
 from shared.delivery import Meta
 from shared.identity import new_id
 from shared.security import officers
 
-_WRITTEN = select(letters).where(letters.c.letter.in_(bindparam("letters", expanding=True)))
+_WRITTEN = select(letters).where(among(letters.c.letter, "letters"))
 _OPEN = select(letters.c.letter, letters.c.rule, letters.c.campaign, letters.c.unit, letters.c.cause, letters.c.revision).where(
     letters.c.settled.is_(None)
 )
-_ABOUT = _OPEN.where(letters.c.unit.in_(bindparam("units", expanding=True)), letters.c.rule.in_(bindparam("rules", expanding=True)))
-_BECAUSE = _OPEN.where(letters.c.campaign == bindparam("of_campaign"), letters.c.cause.in_(bindparam("causes", expanding=True)))
+_ABOUT = _OPEN.where(among(letters.c.unit, "units"), among(letters.c.rule, "rules"))
+_BECAUSE = _OPEN.where(letters.c.campaign == bindparam("of_campaign"), among(letters.c.cause, "causes"))
 _SETTLE = update(letters).where(letters.c.letter == bindparam("of_letter")).values(settled=bindparam("now"))
-_OFFICERS = select(officers).where(officers.c.unit.in_(bindparam("units", expanding=True)), officers.c.active)
+_OFFICERS = select(officers).where(among(officers.c.unit, "units"), officers.c.active)
 
 
 @dataclass(frozen=True, slots=True)

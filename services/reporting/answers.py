@@ -5,16 +5,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from services.reporting.forms import is_sound
 from services.reporting.models import answers
+from shared.columns import among
 from shared.database import ReadSession, WriteSession, insert_later
 from shared.messages import Conflict, Fault, Message, Refused
 
 KEY_LIMIT = 128
 _GIVEN = select(answers).where(
-    answers.c.officer.in_(bindparam("officers", expanding=True)), answers.c.key.in_(bindparam("keys", expanding=True))
+    among(answers.c.officer, "officers"), among(answers.c.key, "keys")
 )
 
 

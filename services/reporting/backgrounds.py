@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, select
 
 from services.reporting.models import commitments, figures, observations, openings, participants, reports
+from shared.columns import among
 from shared.database import ReadSession, grouped, rows_among
 
 
@@ -29,7 +30,7 @@ _JUDGED = figures.c.indicator, figures.c.value, figures.c.kind, figures.c.as_of,
 _FIGURES = (
     select(reports.c.unit, reports.c.round, reports.c.status, *_JUDGED)  # what judges and pages need: each column costs at every report
     .join(figures, and_(figures.c.report == reports.c.report, figures.c.revision == reports.c.accepted_revision))
-    .where(reports.c.campaign == bindparam("campaign"), reports.c.unit.in_(bindparam("units", expanding=True)))
+    .where(reports.c.campaign == bindparam("campaign"), among(reports.c.unit, "units"))
     .order_by(figures.c.place)
 )
 
