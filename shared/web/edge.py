@@ -1,5 +1,7 @@
-"""The edge of every service, once: security headers, size limit, a span and a measurement for each request."""
+"""The edge of every service, once: security headers, limits of size and number, a span and a measurement for each request."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -9,12 +11,15 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry as names
-from shared.messages import Fault, Refused
+from shared.messages import Fault, Overloaded, Refused
 from shared.messages import Message as Words
 from shared.telemetry import Telemetry, parent_of
-from shared.web.errors import on_failure
+from shared.web.errors import on_failure, overloaded
 
 BODY_LIMIT = 2_000_000
+IN_HAND = 1000
+"""Requests to change something that may be in hand at once: a deadline's two or three seconds of work, some 50 MB. More come again."""
+READING = {"GET", "HEAD", "OPTIONS"}
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -37,6 +42,7 @@ class Edge:
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self.app, self.telemetry = app, telemetry
+        self._in_hand = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,7 +63,10 @@ class Edge:
         parent = parent_of(headers.get("traceparent"))
         with self.telemetry.span(f"{scope['method']} ?", parent, SpanKind.SERVER, **{names.METHOD: scope["method"]}) as span:
             try:
-                await self.app(scope, _limited(receive, _declared(headers)), sending)
+                with self._held(scope["method"]):
+                    await self.app(scope, _limited(receive, _declared(headers)), sending)
+            except Overloaded as error:  # answered without a question to anybody, for everybody is busy
+                await overloaded(Request(scope), error)(scope, receive, sending)
             except Exception as error:  # answered here, inside, so that an error page too carries the headers and is counted
                 if status is not None:
                     raise
@@ -67,6 +76,19 @@ class Edge:
             span.set_attributes({names.ROUTE: route, names.STATUS: status or 0})
         if not live:  # how long somebody watched a live page is no latency
             self.telemetry.requests.labels(route, scope["method"], str(status or 0)).observe(perf_counter() - started)
+
+
+    @contextmanager
+    def _held(self, method: str) -> Iterator[None]:
+        """Count a request that changes something while it is in hand; raises `Overloaded` at once when there are too many."""
+        changing = method not in READING
+        if changing and self._in_hand >= IN_HAND:
+            raise Overloaded(Fault("", Words("Hệ thống đang nhận quá nhiều yêu cầu cùng lúc."), Words("Hãy gửi lại sau vài giây.")))
+        self._in_hand += changing
+        try:
+            yield
+        finally:
+            self._in_hand -= changing
 
 
 def _limited(receive: Receive, declared: int) -> Receive:

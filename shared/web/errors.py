@@ -37,17 +37,23 @@ def is_fragment(request: Request) -> bool:
     return "hx-request" in request.headers
 
 
+def overloaded(request: Request, error: Overloaded) -> Response:
+    """Come again in a moment: kept nowhere, for that would cost as much as the request."""
+    return answer(request, error.status, error.faults, {"retry-after": str(error.retry_after)})
+
+
 async def on_refused(request: Request, error: Exception) -> Response:
     """Our own refusals carry their status and faults."""
     assert isinstance(error, Refused)
-    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Overloaded) else None
+    if isinstance(error, Overloaded):
+        return overloaded(request, error)
     if error.status == 401 and (wants_json(request) or request.method not in SAFE):
         request.app.state.service.strangers.came(f"{request.method} {request.url.path[:PATH_KEPT]}", wall_now())
     if error.status == 401 and not wants_json(request) and not is_fragment(request):
         target = request.url.path if request.method == "GET" else "/"
         return RedirectResponse(f"{SIGN_IN}?next={quote(target)}", 303)
     await note(request, error.status, error.faults)
-    return answer(request, error.status, error.faults, headers)
+    return answer(request, error.status, error.faults)
 
 
 async def note(request: Request, status: int, faults: tuple[Fault, ...]) -> None:

@@ -1,12 +1,16 @@
 """The edge of every service: headers, sizes, errors in the reader's language, the language itself."""
 
+import asyncio
 import json
 
+import httpx
 import pytest
+from starlette.responses import Response
 
 from shared.events.registration import Role
+from shared.telemetry import Telemetry
 from shared.web.api_docs import as_older
-from shared.web.edge import BODY_LIMIT
+from shared.web.edge import BODY_LIMIT, Edge
 
 HTML = {"accept": "text/html"}
 
@@ -192,3 +196,24 @@ def test_the_description_for_the_bundle_says_the_same_in_older_words():
 async def test_whoever_is_signed_in_keeps_the_ways_on_a_page_that_is_not_there(web):
     assert "/reporting/due" in (await web.client(Role.CLERK).get("/reporting/nowhere", headers=HTML)).text
     assert "/reporting/due" not in (await web.client().get("/reporting/nowhere", headers=HTML)).text
+
+
+async def test_changes_past_the_edge_s_capacity_are_told_when_to_come_again_and_pages_are_still_read(monkeypatch):
+    monkeypatch.setattr("shared.web.edge.IN_HAND", 2)
+    hold = asyncio.Event()
+
+    async def slow(scope, receive, send):
+        if scope["method"] == "POST":
+            await hold.wait()
+        await Response("done")(scope, receive, send)
+
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(Edge(slow, Telemetry("reporting"))), base_url="http://127.0.0.1")
+    held = [asyncio.create_task(client.post("/reporting/api/reports")) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    refused = await client.post("/reporting/api/reports")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    assert "quá nhiều yêu cầu" in refused.text
+    assert (await client.get("/reporting/api/reports")).text == "done"
+    hold.set()
+    assert [answer.status_code for answer in await asyncio.gather(*held)] == [200, 200]
+    assert (await client.post("/reporting/api/reports")).status_code == 200

@@ -31,8 +31,8 @@ class Measure:
     peers: tuple[str, ...]
 
 
-FULL = Measure(Plan(3, 300, RATE, 10, 100), Plan(3, 2000, RATE, 10), tuple(SETTINGS), tuple(peers.PEERS))
-QUICK = Measure(Plan(2, 150, RATE, 3, 50), Plan(2, 1000, RATE, 3, 100), ("sqlite-r1", "postgres-r1"), ("faststream",))
+FULL = Measure(Plan(3, 1700, RATE, 10), Plan(3, 1700, RATE, 10), tuple(SETTINGS), tuple(peers.PEERS))
+QUICK = Measure(Plan(2, 500, RATE, 3, 100), Plan(2, 500, RATE, 3, 100), ("sqlite-r1", "postgres-r1"), ("faststream",))
 
 
 class Lost(Exception):

@@ -91,6 +91,17 @@ async def _python(name: str) -> list[str]:
     return [str(interpreter), str(PROGRAMS / name), ".py"]
 
 
+async def packages(name: str) -> Path:
+    """A folder with a peer's packages, to be put before the project's own on the path."""
+    wanted = PROGRAMS / name / "requirements.txt"
+    made = MADE / f"{name}-{_digest(wanted)}"
+    if not (made / "complete").exists():
+        command = (sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(made), "-r", str(wanted))
+        await _quietly(*command)
+        _complete(made)
+    return made
+
+
 async def _npm(name: str) -> list[str]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if not (node and npm):
