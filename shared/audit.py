@@ -27,6 +27,7 @@ audit = Table(
 
 START = "0" * 64
 LOCK = 4_155_171_001
+_HOLD = select(func.pg_advisory_xact_lock(func.hashtextextended(func.current_schema(), LOCK)))
 _LAST = select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
 
 
@@ -64,7 +65,7 @@ async def _append(session: WriteSession) -> None:
 async def _hold_chain(session: WriteSession) -> None:
     """Only one writer extends the chain at a time; SQLite has one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
-        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(func.current_schema(), LOCK))))
+        await session.execute(_HOLD)
 
 
 def digest(row: Mapping[str, Any]) -> str:

@@ -140,6 +140,8 @@ class Database:
         self.sqlite = make_url(url).get_backend_name() == "sqlite"
         self.committed = asyncio.Event()
         """Set after each commit that recorded events: the relay's in-process signal."""
+        self.relayed = False
+        """True where this process publishes what it commits: then no other process is told, which costs PostgreSQL a lock at every commit."""
         if self.sqlite:
             Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
             self.writer = _sqlite_engine(url, readers=0)
@@ -165,7 +167,7 @@ class Database:
                 await session.flush()
                 for work in session.info.pop("at_commit", ()):
                     await work(session)
-                if session.info.get("recorded") and not self.sqlite:
+                if session.info.get("recorded") and not (self.sqlite or self.relayed):
                     await session.execute(text(f"NOTIFY outbox_{self.service}"))
             if session.info.pop("recorded", None):
                 self.committed.set()

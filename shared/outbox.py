@@ -93,7 +93,7 @@ def headers_of(row: Any, service: str) -> dict[str, str]:
 class Relay:
     """Publishes unsent rows in windows and marks them after the broker's ack.
 
-    Wakes on this process's commits and on PostgreSQL's NOTIFY, and polls every `POLL_SECONDS`. A window that fails is tried
+    Wakes on this process's commits and, on PostgreSQL, on those of processes without a relay, and polls every `POLL_SECONDS`. A window that fails is tried
     again with the same ids, so the stream keeps one copy. Several relays may run: rows in hand are skipped on PostgreSQL.
     """
 
@@ -109,6 +109,7 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until cancelled."""
+        self.database.relayed = True
         async with contextlib.AsyncExitStack() as stack:
             if not self.database.sqlite:
                 await stack.enter_async_context(_listening(self.database))

@@ -44,11 +44,11 @@ async def test_an_event_recorded_in_one_service_is_applied_once_in_another(fabri
         await say(teller, *(f"s{n}" for n in range(500)))
         await until(lambda: len(heard.seen) == 500)
         await until(lambda: _is(waiting(teller.database), 0))
+        await until(lambda: _is_empty(hearer))  # applied and committed, for it is acknowledged
         assert sorted(heard.seen) == sorted(f"s{n}" for n in range(500))
         async with hearer.database.read() as session:
             assert await session.scalar(select(func.count()).select_from(inbox)) == 500
         assert len(heard.settled) < 500, "a key is settled once per batch, not once per event"
-        await until(lambda: _is_empty(hearer))
 
 
 async def test_a_duplicate_on_the_stream_has_no_second_effect(fabric_settings):
