@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     literal_column,
+    or_,
 )
 
 from services.notification.rules import OPEN
@@ -35,6 +36,7 @@ letters = Table(
     Column("settled", Instant),  # since when the matter needs nothing any more
     Column("event", String(160), nullable=False),
     Column("traceparent", String(64)),
+    Column("digest", String(36)),  # the letter that brought this one: itself, a digest, TO_GATHER; null when it was addressed at once
     UniqueConstraint("rule", "audience", "campaign", "unit", "cause", "revision", name="letters_once"),
     Index("letters_unit", "unit", "created"),
     Index("letters_addressee", "addressee", "created"),
@@ -43,6 +45,13 @@ letters = Table(
 
 unsettled = letters.c.settled.is_(None)
 Index("letters_open", letters.c.unit, letters.c.rule, sqlite_where=unsettled, postgresql_where=unsettled)
+
+in_digests = letters.c.digest.is_not(None)
+Index("letters_digest", letters.c.digest, sqlite_where=in_digests, postgresql_where=in_digests)
+TO_GATHER = ""
+"""In place of a digest: the next tick gathers this letter."""
+on_its_own = or_(letters.c.digest.is_(None), letters.c.digest == letters.c.letter)
+"""Letters that officers receive; the others reach them in a digest, or will."""
 
 deliveries = Table(
     "deliveries",

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select
 
-from services.notification import letters
+from services.notification import letters, settlements
 from services.notification.letters import Draft, Origin
 from services.notification.models import closed_rounds, holds, participants, rounds, submissions
 from services.notification.models import letters as written
@@ -25,7 +25,7 @@ async def opened(session: WriteSession, event: RoundOpened, origin: Origin) -> N
         "cutoff": event.cutoff, "deadline": event.deadline, "event": origin.event,
     }  # fmt: skip
     if await upsert(session, rounds, [row], newer="revision"):
-        await letters.settle(session, letters.settling(_about(event.campaign, event.round, written.c.revision < event.revision)), origin.now)
+        await settlements.settle(session, settlements.settling(_about(event.campaign, event.round, written.c.revision < event.revision)), origin.now)
         for each in await _open(session, event.campaign, event.round):
             await _tell(session, each, await _owing(session, each, origin.now), origin)
 
@@ -34,7 +34,7 @@ async def closed(session: WriteSession, event: RoundClosed, origin: Origin) -> N
     """The deadline passed: reminders that have not left never will."""
     row = {"campaign": event.campaign, "round": event.round, "revision": event.revision}
     await upsert(session, closed_rounds, [row], newer="revision")
-    await letters.settle(session, letters.settling(_about(event.campaign, event.round)), origin.now)
+    await settlements.settle(session, settlements.settling(_about(event.campaign, event.round)), origin.now)
 
 
 async def tell_of_open(session: WriteSession, campaign: str, unit: str, origin: Origin) -> None:
@@ -51,7 +51,7 @@ async def remind(session: WriteSession, now: datetime, traceparent: str | None) 
         rule = reminder_due(each.opened_at, each.deadline, now)
         if rule is None:
             if now >= each.deadline:
-                await letters.settle(session, letters.settling(_about(each.campaign, each.round)), now)
+                await settlements.settle(session, settlements.settling(_about(each.campaign, each.round)), now)
             continue
         told = exists().where(
             written.c.rule == rule.code, written.c.campaign == each.campaign, written.c.unit == participants.c.unit,
