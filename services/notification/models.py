@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    and_,
     literal_column,
     or_,
 )
@@ -114,7 +115,13 @@ submissions = Table(
     Column("returned", Integer, nullable=False),  # the highest revision returned; 0: none
     Column("missed", Instant),  # the deadline that passed without a report
     Column("event", String(160), nullable=False),  # the event that said so
+    Column("escalated", Instant),  # when its superior was told that it is missing
 )
+to_escalate = and_(
+    submissions.c.escalated.is_(None), submissions.c.accepted == literal_column("0"), submissions.c.returned == literal_column("0")
+)
+"""Reports that may still be told to a superior; written out, as above."""
+Index("submissions_missed", submissions.c.missed, sqlite_where=to_escalate, postgresql_where=to_escalate)
 
 holds = Table(
     "holds",

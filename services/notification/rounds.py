@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, or_, select, update
 
 from services.notification import letters, settlements
 from services.notification.letters import Draft, Origin
-from services.notification.models import closed_rounds, holds, participants, rounds, submissions
+from services.notification.models import closed_rounds, holds, participants, rounds, submissions, to_escalate
 from services.notification.models import letters as written
 from services.notification.rules import ESCALATION, REMINDERS, days_left, escalates, reminder_due
 from shared.database import ReadSession, WriteSession, upsert
@@ -16,6 +16,13 @@ from shared.events.reporting import RoundClosed, RoundOpened
 
 BEFORE_DEADLINE = (*(rule.code for rule in REMINDERS), "round-opened")
 """Letters that mean nothing once the round is closed."""
+
+
+_ESCALATED = (
+    update(submissions)
+    .where(submissions.c.campaign == bindparam("in"), submissions.c.round == bindparam("for"), submissions.c.unit == bindparam("of"))
+    .values(escalated=bindparam("now"))
+)
 
 
 async def opened(session: WriteSession, event: RoundOpened, origin: Origin) -> None:
@@ -68,16 +75,12 @@ async def remind(session: WriteSession, now: datetime, traceparent: str | None) 
 
 async def escalate(session: WriteSession, now: datetime, traceparent: str | None) -> None:
     """On a tick: tell the superior of reports that are still missing a day after the deadline; the unit was told first."""
-    told = exists().where(
-        written.c.rule == "overdue-superior", written.c.campaign == submissions.c.campaign,
-        written.c.unit == submissions.c.unit, written.c.cause == submissions.c.round,
-    )  # fmt: skip
-    query = select(submissions).where(
-        submissions.c.missed <= now - ESCALATION, submissions.c.accepted == 0, submissions.c.returned == 0, ~told,
-        ~exists().where(*_on_hold(submissions, now)),
-    )  # fmt: skip
+    query = select(submissions).where(to_escalate, submissions.c.missed <= now - ESCALATION, ~exists().where(*_on_hold(submissions, now)))
     found = (await session.execute(query.order_by(submissions.c.missed, submissions.c.unit))).all()
-    await letters.compose(session, [_overdue(late, Origin(now, late.event, traceparent)) for late in found if escalates(late.missed, now)])
+    late = [row for row in found if escalates(row.missed, now)]
+    await letters.compose(session, [_overdue(row, Origin(now, row.event, traceparent)) for row in late])
+    if late:
+        await session.execute(_ESCALATED, [{"in": row.campaign, "for": row.round, "of": row.unit, "now": now} for row in late])
 
 
 def _overdue(late: Row[Any], origin: Origin) -> Draft:

@@ -83,6 +83,18 @@ async def test_reports_missing_at_a_deadline_are_one_letter_per_round_and_superi
     assert {row.parameters["round"] for row in found} == {"ky-1"}
 
 
+async def test_a_missing_report_is_told_to_the_superior_once_and_after_a_hold_when_that_is_lifted(town):
+    await settle_below(town)
+    await town.hear(story.held(BELOW[0]), *map(story.missed, BELOW), at=DEADLINE)
+    for minutes in range(3):
+        await town.tick(DEADLINE + DAY + minutes * MINUTE)
+    await town.hear(story.lifted(BELOW[0]), *map(story.missed, BELOW), at=DEADLINE + 2 * DAY)
+    for minutes in range(3):
+        await town.tick(DEADLINE + 2 * DAY + minutes * MINUTE)
+    found = await to_superior(town, "overdue-superior")
+    assert [(row.unit, row.parameters.get("count")) for row in found] == [("", MANY - 1), (BELOW[0], None)]
+
+
 async def test_what_is_over_before_the_digest_leaves_is_not_in_it(town):
     await settle_below(town)
     await town.hear(*warnings(), at=OPENING)
