@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Row, String, and_, bindparam, cast, exists, or_, select, update
+from sqlalchemy import Row, String, and_, cast, exists, or_, select, update
 
 from services.notification import deliveries
 from services.notification.models import TO_GATHER, letters, on_its_own
