@@ -1,13 +1,13 @@
 """Deliveries: one row per letter, officer and channel, from waiting or queued to delivered, withdrawn or failed."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, func, or_, select, update
 
 from services.notification.models import channels, deliveries, letters, mutes, open_ones
-from services.notification.rules import BY_CODE, OPEN, RULES, Audience, Channel, State, To, channels_for
+from services.notification.rules import BY_CODE, NOW, OPEN, RULES, Audience, Channel, State, channels_for
 from shared import campaigns, outbox, telemetry
 from shared.clock import handled
 from shared.columns import among
@@ -26,7 +26,7 @@ _LAST_TICK = select(handled.c.instant).where(handled.c.name == "minute")
 _NOT_TOLD = (
     select(letters)
     .where(
-        among(letters.c.letter, "letters"), letters.c.rule.in_(RECEIPTED), letters.c.addressee != "",
+        among(letters.c.letter, "letters"), letters.c.rule.in_(RECEIPTED), letters.c.audience == Audience.UNIT,
         ~exists().where(
             deliveries.c.letter == letters.c.letter, deliveries.c.channel == bindparam("by"), deliveries.c.state == State.DELIVERED
         ),
@@ -51,26 +51,32 @@ async def enter(session: WriteSession, pairs: Sequence[Addressed], now: datetime
     for letter, officer in pairs:
         rule = BY_CODE[letter.rule]
         to = rule.towards(Audience(letter.audience))
-        if to.delay and letter.campaign in over:
+        delay = _delay(letter)
+        if delay and letter.campaign in over:
             continue
         reachable = open_channels if officer.email else open_channels - {Channel.EMAIL}
         mute = (officer.officer, letter.rule) in muted
         found = channels_for(rule, to, officer.roles, open_channels=reachable, muted=mute)
-        rows.extend(_row(letter, officer, channel, to, now=now, last=last or now) for channel in found)
+        rows.extend(_row(letter, officer, channel, delay, now=now, last=last or now) for channel in found)
     for start in range(0, len(rows), CHUNK):
         await _insert(session, rows[start : start + CHUNK], now)
 
 
-def _row(letter: Row[Any], officer: Row[Any], channel: Channel, to: To, *, now: datetime, last: datetime) -> dict[str, Any]:
+def _row(letter: Row[Any], officer: Row[Any], channel: Channel, delay: timedelta, *, now: datetime, last: datetime) -> dict[str, Any]:
     delivery, now = new_id(), max(now, letter.created)
     at_once = State.DELIVERED if channel == Channel.INBOX else State.QUEUED
-    state = State.WAITING if to.delay else at_once
+    state = State.WAITING if delay else at_once
     return {
         "delivery": delivery, "letter": letter.letter, "officer": officer.officer, "channel": channel, "state": state,
-        "due_at": max(now, last) + to.delay if to.delay else now, "attempts": 0, "next_attempt": None,
+        "due_at": max(now, last) + delay if delay else now, "attempts": 0, "next_attempt": None,
         "message_id": f"<{delivery}@letters.thidua>" if channel == Channel.EMAIL else "", "error": "",
         "delivered_at": now if state == State.DELIVERED else None, "read_at": None,
     }  # fmt: skip
+
+
+def _delay(letter: Row[Any]) -> timedelta:
+    """How long a letter still waits; one that was gathered has waited."""
+    return NOW if letter.digest else BY_CODE[letter.rule].towards(Audience(letter.audience)).delay
 
 
 async def _insert(session: WriteSession, rows: list[dict[str, Any]], now: datetime) -> None:
@@ -92,7 +98,7 @@ async def _muted(session: ReadSession, officers: Collection[str]) -> set[tuple[s
 
 async def _delays(session: ReadSession, written: Sequence[Row[Any]]) -> tuple[datetime | None, set[str]]:
     """For letters that wait: the last tick, from which they wait, and the campaigns that are over, in which nothing waits any more."""
-    waiting = {letter.campaign for letter in written if BY_CODE[letter.rule].towards(Audience(letter.audience)).delay}
+    waiting = {letter.campaign for letter in written if _delay(letter)}
     if not waiting:
         return None, set()
     last = await session.scalar(_LAST_TICK)
@@ -100,7 +106,7 @@ async def _delays(session: ReadSession, written: Sequence[Row[Any]]) -> tuple[da
 
 
 async def _not_told(session: ReadSession, ids: Collection[str], channel: Channel) -> list[Row[Any]]:
-    """Those of these letters that have reached no unit by this channel yet and whose rule wants that known."""
+    """Those of these letters to the unit that they are about that no channel of this kind has brought yet, where a rule wants that known."""
     if not ids:
         return []
     return list((await session.execute(_NOT_TOLD, {"letters": sorted(set(ids)), "by": channel})).all())

@@ -2,7 +2,7 @@
 
 from sqlalchemy import and_, update
 
-from services.notification import letters
+from services.notification import settlements
 from services.notification.letters import Origin
 from services.notification.models import holds
 from services.notification.models import letters as written
@@ -16,7 +16,7 @@ async def placed(session: WriteSession, event: HoldPlaced, origin: Origin) -> No
     row = {"hold": event.hold, "campaign": event.campaign, "unit": event.unit, "since": event.since, "lifted": False}
     if await insert_new(session, holds, [row]):
         mine = and_(written.c.campaign == event.campaign, written.c.unit == event.unit)
-        await letters.settle(session, letters.settling(and_(mine, written.c.rule.in_(UNTIL_REPORTED))), origin.now)
+        await settlements.settle(session, settlements.settling(and_(mine, written.c.rule.in_(UNTIL_REPORTED))), origin.now)
 
 
 async def lifted(session: WriteSession, event: HoldLifted) -> None:

@@ -1,17 +1,16 @@
-"""Letters: composed from a rule and what happened, addressed to the officers who are known, settled when their matter is over."""
+"""Letters: composed from a rule and what happened, addressed to the officers who are known."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Row, String, and_, bindparam, cast, exists, or_, select, update
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import Row, String, and_, cast, exists, or_, select, update
 
 from services.notification import deliveries
+from services.notification.models import TO_GATHER, letters, on_its_own
 from services.notification.models import deliveries as delivered
-from services.notification.models import letters
-from services.notification.rules import BY_CODE, BY_ROLE, Audience
+from services.notification.rules import BY_CODE, BY_ROLE, Audience, gathers
 from shared import telemetry, units
 from shared.clock import local_date
 from shared.columns import among
@@ -21,12 +20,6 @@ from shared.identity import new_id
 from shared.security import officers
 
 _WRITTEN = select(letters).where(among(letters.c.letter, "letters"))
-_OPEN = select(letters.c.letter, letters.c.rule, letters.c.campaign, letters.c.unit, letters.c.cause, letters.c.revision).where(
-    letters.c.settled.is_(None)
-)
-_ABOUT = _OPEN.where(among(letters.c.unit, "units"), among(letters.c.rule, "rules"))
-_BECAUSE = _OPEN.where(letters.c.campaign == bindparam("of_campaign"), among(letters.c.cause, "causes"))
-_SETTLE = update(letters).where(letters.c.letter == bindparam("of_letter")).values(settled=bindparam("now"))
 _OFFICERS = select(officers).where(among(officers.c.unit, "units"), officers.c.active)
 
 
@@ -68,13 +61,21 @@ class Draft:
 
 
 async def compose(session: WriteSession, drafts: Sequence[Draft]) -> None:
-    """Write the letters that do not exist yet and address them; a draft that was a letter before changes nothing."""
+    """Write the letters that do not exist yet; a draft that was a letter before changes nothing.
+
+    Letters to a unit about itself are addressed at once, those to others wait for the tick that gathers them into digests.
+    """
     for start in range(0, len(drafts), CHUNK):
         part = drafts[start : start + CHUNK]
         rows = await _rows(session, part)
         await insert_new(session, letters, rows)
-        written = await session.execute(_WRITTEN, {"letters": [row["letter"] for row in rows]})
-        await address(session, written.all(), min(draft.origin.now for draft in part))
+        at_once = [row["letter"] for row in rows if row["digest"] is None]
+        await address(session, await find(session, at_once), min(draft.origin.now for draft in part))
+
+
+async def find(session: ReadSession, ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """The letters with these ids, at most `CHUNK` of them."""
+    return (await session.execute(_WRITTEN, {"letters": ids})).all() if ids else []
 
 
 async def _rows(session: WriteSession, drafts: Sequence[Draft]) -> list[dict[str, Any]]:
@@ -86,6 +87,7 @@ async def _rows(session: WriteSession, drafts: Sequence[Draft]) -> list[dict[str
             "addressee": _addressee(audience, draft, above), "cause": draft.cause, "revision": draft.revision,
             "parameters": draft.parameters, "created": draft.origin.now, "settled": None,
             "event": draft.origin.event, "traceparent": draft.origin.traceparent,
+            "digest": TO_GATHER if gathers(audience, draft.unit) else None,
         }
         for draft, audience in wanted
     ]  # fmt: skip
@@ -143,50 +145,12 @@ async def _holders(session: WriteSession, audience: Audience) -> list[Row[Any]]:
     return list((await session.execute(select(officers).where(officers.c.active, or_(*named)))).all())
 
 
-def settling(matter: ColumnElement[bool]) -> ReturningUpdate[tuple[str]]:
-    """The statement that settles the open letters of a matter, to be built once; the matter's parameters are named unlike columns."""
-    return update(letters).where(matter, letters.c.settled.is_(None)).values(settled=bindparam("now")).returning(letters.c.letter)
-
-
-async def settle(session: WriteSession, statement: ReturningUpdate[tuple[str]], now: datetime, **about: Any) -> None:
-    """The matter of these letters is over: what has not left is withdrawn, what has arrived needs nothing any more."""
-    settled = await session.execute(statement, {**about, "now": now})
-    await deliveries.withdraw(session, [row.letter for row in settled])
-
-
-async def open_about(session: ReadSession, about: Collection[str], rules: Sequence[str]) -> list[Any]:
-    """The letters about some units by some rules that still want something."""
-    return [row for part in _parts(about) for row in await session.execute(_ABOUT, {"units": part, "rules": rules})]
-
-
-async def open_because(session: ReadSession, campaign: str, causes: Collection[str]) -> list[Any]:
-    """The letters for some causes that still want something."""
-    return [row for part in _parts(causes) for row in await session.execute(_BECAUSE, {"of_campaign": campaign, "causes": part})]
-
-
-def _parts(values: Collection[str]) -> list[list[str]]:
-    ordered = sorted(values)
-    return [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
-
-
-def since(letter: Any, ends: Iterable[tuple[int, datetime]]) -> datetime | None:
-    """When the first of some revisions came that is higher than a letter's."""
-    return next((at for revision, at in ends if revision > letter.revision), None)
-
-
-async def settle_each(session: WriteSession, over: Mapping[str, datetime]) -> None:
-    """The matters of these letters are over since an instant each: as `settle`."""
-    if over:
-        await session.execute(_SETTLE, [{"of_letter": letter, "now": since} for letter, since in sorted(over.items())])
-        await deliveries.withdraw(session, sorted(over))
-
-
 async def address_to_newcomer(session: WriteSession, unit: str, roles: Iterable[str], appointed: datetime) -> None:
     """An officer became known: theirs are the letters written since the appointment, and those that nobody could get yet."""
     audiences = [audience for audience, wanted in BY_ROLE.items() if wanted & set(roles)]
     theirs = or_(letters.c.addressee == unit, letters.c.audience.in_(audiences))
     unreceived = ~exists().where(delivered.c.letter == letters.c.letter, delivered.c.due_at < appointed)
-    query = select(letters).where(theirs, letters.c.settled.is_(None), or_(letters.c.created >= appointed, unreceived))
+    query = select(letters).where(theirs, on_its_own, letters.c.settled.is_(None), or_(letters.c.created >= appointed, unreceived))
     await address(session, (await session.execute(query.order_by(letters.c.created))).all(), appointed)
 
 
@@ -197,5 +161,5 @@ async def find_superior(session: WriteSession, unit: str, now: datetime) -> None
     above = await _superiors(session, {unit}, local_date(now)) if found else {}
     if unit in above:
         await session.execute(update(letters).where(letters.c.letter.in_(found)).values(addressee=above[unit]))
-        query = select(letters).where(letters.c.letter.in_(found), letters.c.settled.is_(None))
+        query = select(letters).where(letters.c.letter.in_(found), on_its_own, letters.c.settled.is_(None))
         await address(session, (await session.execute(query)).all(), now)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, exists, func, or_, select
 
 from services.notification import texts
-from services.notification.models import deliveries, letters
+from services.notification.models import deliveries, letters, on_its_own
 from services.notification.rules import BY_CODE, Audience, Channel, Rule, State
 from services.notification.texts import Text
 from shared import units
@@ -102,5 +102,5 @@ async def unaddressed(session: ReadSession) -> int:
     """Letters that wait for an officer to send them to."""
     nobody = ~exists().where(deliveries.c.letter == letters.c.letter)
     meant = or_(letters.c.audience != Audience.SUPERIOR, letters.c.addressee.is_(None), letters.c.addressee != "")
-    query = select(func.count()).select_from(letters).where(nobody, meant, letters.c.settled.is_(None))
+    query = select(func.count()).select_from(letters).where(nobody, meant, on_its_own, letters.c.settled.is_(None))
     return int(await session.scalar(query) or 0)

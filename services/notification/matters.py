@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.notification import letters
+from services.notification import letters, settlements
 from services.notification.letters import Draft, Note, Origin
 from services.notification.models import ended_matters
 from shared.database import ReadSession, WriteSession, rows_among, upsert_later
@@ -45,17 +45,17 @@ async def take(session: WriteSession, notes: Sequence[Note[Matter]]) -> list[Dra
     return drafts
 
 
-async def over(session: ReadSession, notes: Sequence[Note[Matter]]) -> dict[str, datetime]:
+async def over(session: ReadSession, notes: Sequence[Note[Matter]]) -> dict[Any, datetime]:
     """Open letters about matters that these events end, and since when."""
     ends: dict[Key, list[tuple[int, datetime]]] = {}
     for event, origin in notes:
         if isinstance(event, Ended):
             ends.setdefault(_key(event), []).append((event.revision, origin.now))
     return {
-        letter.letter: since
+        letter: since
         for campaign, causes in _by_campaign(ends).items()
-        for letter in await letters.open_because(session, campaign, causes)
-        if (since := letters.since(letter, ends[campaign, letter.cause]))
+        for letter in await settlements.open_because(session, campaign, causes)
+        if (since := settlements.since(letter, ends[campaign, letter.cause]))
     }
 
 

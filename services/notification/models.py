@@ -11,7 +11,9 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    and_,
     literal_column,
+    or_,
 )
 
 from services.notification.rules import OPEN
@@ -35,6 +37,7 @@ letters = Table(
     Column("settled", Instant),  # since when the matter needs nothing any more
     Column("event", String(160), nullable=False),
     Column("traceparent", String(64)),
+    Column("digest", String(36)),  # the letter that brought this one: itself, a digest, TO_GATHER; null when it was addressed at once
     UniqueConstraint("rule", "audience", "campaign", "unit", "cause", "revision", name="letters_once"),
     Index("letters_unit", "unit", "created"),
     Index("letters_addressee", "addressee", "created"),
@@ -43,6 +46,13 @@ letters = Table(
 
 unsettled = letters.c.settled.is_(None)
 Index("letters_open", letters.c.unit, letters.c.rule, sqlite_where=unsettled, postgresql_where=unsettled)
+
+in_digests = letters.c.digest.is_not(None)
+Index("letters_digest", letters.c.digest, sqlite_where=in_digests, postgresql_where=in_digests)
+TO_GATHER = ""
+"""In place of a digest: the next tick gathers this letter."""
+on_its_own = or_(letters.c.digest.is_(None), letters.c.digest == letters.c.letter)
+"""Letters that officers receive; the others reach them in a digest, or will."""
 
 deliveries = Table(
     "deliveries",
@@ -105,7 +115,13 @@ submissions = Table(
     Column("returned", Integer, nullable=False),  # the highest revision returned; 0: none
     Column("missed", Instant),  # the deadline that passed without a report
     Column("event", String(160), nullable=False),  # the event that said so
+    Column("escalated", Instant),  # when its superior was told that it is missing
 )
+to_escalate = and_(
+    submissions.c.escalated.is_(None), submissions.c.accepted == literal_column("0"), submissions.c.returned == literal_column("0")
+)
+"""Reports that may still be told to a superior; written out, as above."""
+Index("submissions_missed", submissions.c.missed, sqlite_where=to_escalate, postgresql_where=to_escalate)
 
 holds = Table(
     "holds",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.notification import letters, matters, reports
+from services.notification import letters, matters, reports, settlements
 from services.notification.letters import Note, Origin
 from services.notification.matters import Matter
 from services.notification.reports import Told
@@ -30,5 +30,5 @@ async def answer(session: WriteSession) -> None:
     await letters.compose(session, drafts)
     over = await reports.answered(session, of_reports) if of_reports else {}
     over |= await matters.over(session, of_matters) if of_matters else {}
-    await letters.settle_each(session, over)
+    await settlements.settle_each(session, over)
     await session.flush()

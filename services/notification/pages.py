@@ -55,9 +55,10 @@ async def inbox(request: Request, officer: SignedIn, service: Here, page: int = 
 async def one(request: Request, officer: SignedIn, service: Here, letter: str) -> HTMLResponse:
     async with service.database.read() as session:
         found = await reading.find(session, officer, letter, language_of(request))
+        gathered = await reading.gathered(session, found, language_of(request))
         campaign = await _campaign(session)
     return render(
-        request, "letter.html", letter=found, campaign=campaign, sees_events=officer.holds(*READERS),
+        request, "letter.html", letter=found, gathered=gathered, limit=reading.ALL, campaign=campaign, sees_events=officer.holds(*READERS),
         trace_page=service.settings.trace_page.replace("{trace_id}", found.trace or ""),
     )
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import and_, bindparam
 
-from services.notification import letters, rounds
+from services.notification import letters, rounds, settlements
 from services.notification import models as tables
 from services.notification.letters import Draft, Origin
 from shared.database import WriteSession, upsert
@@ -15,7 +15,7 @@ from shared.events.registration import (
 )
 
 CAUSE = "registration"
-_EARLIER = letters.settling(
+_EARLIER = settlements.settling(
     and_(
         tables.letters.c.campaign == bindparam("in_campaign"), tables.letters.c.unit == bindparam("of_unit"),
         tables.letters.c.cause == CAUSE, tables.letters.c.revision < bindparam("before"),
@@ -53,5 +53,5 @@ async def _note(session: WriteSession, event: ParticipationEvent, status: Partic
     row = {"campaign": event.campaign, "unit": event.unit, "revision": event.revision, "status": status}
     if not await upsert(session, tables.participants, [row], newer="revision"):
         return False
-    await letters.settle(session, _EARLIER, origin.now, in_campaign=event.campaign, of_unit=event.unit, before=event.revision)
+    await settlements.settle(session, _EARLIER, origin.now, in_campaign=event.campaign, of_unit=event.unit, before=event.revision)
     return True

@@ -13,7 +13,7 @@ from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPRecipientsRefused
 from opentelemetry.trace import SpanKind
 from sqlalchemy import Row, Select, and_, or_, select, update
 
-from services.notification import deliveries, texts
+from services.notification import deliveries, digests, texts
 from services.notification.mail import Mail, Unsendable, build
 from services.notification.models import deliveries as table
 from services.notification.models import letters, open_ones
@@ -106,7 +106,10 @@ class Post:
     async def _send_batch(self, smtp: SMTP, wall: datetime) -> int:
         started, taken, handled = monotonic(), [], 0
         async with self.database.write() as session:
-            rows = (await session.execute(_due(wall).limit(BATCH).with_for_update(skip_locked=True, of=table))).all()
+            query = _due(wall).limit(BATCH).with_for_update(skip_locked=True, of=table)
+            rows = (await session.execute(query)).all()
+            if await digests.refresh(session, rows):
+                rows = (await session.execute(query)).all()
             words = await texts.words_for(session, rows)
             for row in rows:
                 if not smtp.is_connected or monotonic() - started > BATCH_SECONDS:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select, update
+from sqlalchemy import Row, Select, and_, exists, func, select, update
 
-from services.notification import texts
-from services.notification.models import deliveries, letters
+from services.notification import digests, texts
+from services.notification.models import TO_GATHER, deliveries, letters
 from services.notification.rules import BY_CODE, Channel, Rule, State
 from services.notification.texts import Text
 from shared.clock import local_date
@@ -26,12 +26,13 @@ ALL = 500
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter as its reader sees it; `delivered_at` and `read_at` are the reader's own."""
+    """A letter as its reader sees it; `about` is the unit's name, `delivered_at` and `read_at` are the reader's own."""
 
     id: str
     rule: Rule
     text: Text
     unit: str
+    about: str
     campaign: str
     created: datetime
     settled: datetime | None
@@ -40,6 +41,7 @@ class Letter:
     page: str
     delivered_at: datetime | None
     read_at: datetime | None
+    digest: bool
 
     @property
     def unread(self) -> bool:
@@ -92,12 +94,24 @@ def _unread_by_me() -> Select[Any]:
 async def about(session: ReadSession, officer: Officer, unit: str, now: datetime, language: str, limit: int = ALL) -> list[Letter]:
     """The last letters about a unit, for whoever may see the unit."""
     await must_see(session, officer, unit, local_date(now))
-    first = func.min(deliveries.c.delivered_at).label("delivered_at")
-    seen = func.min(deliveries.c.read_at).label("read_at")
-    reached = select(deliveries.c.letter, first, seen).where(deliveries.c.state == State.DELIVERED).group_by(deliveries.c.letter).subquery()
-    query = select(letters, reached.c.delivered_at, reached.c.read_at).join(reached, reached.c.letter == letters.c.letter)
-    rows = (await session.execute(query.where(letters.c.unit == unit).order_by(letters.c.created.desc(), letters.c.letter).limit(limit))).all()
-    return await _read(session, rows, language)
+    query = _reached().where(letters.c.unit == unit).order_by(letters.c.created.desc(), letters.c.letter).limit(limit)
+    return await _read(session, (await session.execute(query)).all(), language)
+
+
+async def gathered(session: ReadSession, letter: Letter, language: str) -> list[Letter]:
+    """The letters that a digest stands for, for whoever may read it; none for another letter."""
+    if not letter.digest:
+        return []
+    rows = (await session.execute(_reached().where(letters.c.digest == letter.id, letters.c.letter != letter.id).order_by(letters.c.unit).limit(ALL))).all()
+    return await _read(session, digests.in_order(rows), language)
+
+
+def _reached() -> Select[Any]:
+    """Letters that reached somebody, themselves or in a digest, with the first moments at which they did and were read."""
+    brought = func.coalesce(func.nullif(letters.c.digest, TO_GATHER), letters.c.letter)
+    arrived = and_(deliveries.c.letter == brought, deliveries.c.state == State.DELIVERED)
+    first, seen = [select(func.min(column)).where(arrived).correlate(letters).scalar_subquery() for column in (deliveries.c.delivered_at, deliveries.c.read_at)]
+    return select(letters, first.label("delivered_at"), seen.label("read_at")).where(exists().where(arrived))
 
 
 async def mark_read(session: WriteSession, officer: Officer, letter: str, now: datetime) -> None:
@@ -117,9 +131,9 @@ async def _read(session: ReadSession, rows: Sequence[Row[Any]], language: str) -
     words = await texts.words_for(session, rows)
     return [
         Letter(
-            id=row.letter, rule=BY_CODE[row.rule], text=words.write(row, language), unit=row.unit, campaign=row.campaign,
+            id=row.letter, rule=BY_CODE[row.rule], text=words.write(row, language), unit=row.unit, about=words.name(row.unit), campaign=row.campaign,
             created=row.created, settled=row.settled, event=row.event, trace=trace_id_of(row.traceparent), page=words.page(row),
-            delivered_at=row.delivered_at, read_at=row.read_at,
+            delivered_at=row.delivered_at, read_at=row.read_at, digest=digests.is_digest(row),
         )
         for row in rows
     ]  # fmt: skip

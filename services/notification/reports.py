@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import case, func
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.notification import letters
+from services.notification import settlements
 from services.notification.letters import Draft, Note, Origin
 from services.notification.models import submissions
 from services.notification.rules import UNTIL_REPORTED
@@ -35,7 +35,7 @@ async def take(session: WriteSession, notes: Sequence[Note[Told]]) -> list[Draft
     return drafts
 
 
-async def answered(session: ReadSession, notes: Sequence[Note[Told]]) -> dict[str, datetime]:
+async def answered(session: ReadSession, notes: Sequence[Note[Told]]) -> dict[Any, datetime]:
     """Open letters that need nothing any more, and since when.
 
     A report that was accepted or returned is there: nothing asks for it. A new revision answers an earlier return.
@@ -48,11 +48,11 @@ async def answered(session: ReadSession, notes: Sequence[Note[Told]]) -> dict[st
         if isinstance(event, ReportAccepted):
             answers.setdefault((event.campaign, event.unit, event.report), []).append((event.revision, origin.now))
     over = {}
-    for letter in await letters.open_about(session, {unit for _, unit, _ in there}, (*UNTIL_REPORTED, RETURNED)):
+    for letter in await settlements.open_about(session, {unit for _, unit, _ in there}, (*UNTIL_REPORTED, RETURNED)):
         key = letter.campaign, letter.unit, letter.cause
-        since = letters.since(letter, answers.get(key, ())) if letter.rule == RETURNED else there.get(key)
+        since = settlements.since(letter, answers.get(key, ())) if letter.rule == RETURNED else there.get(key)
         if since:
-            over[letter.letter] = since
+            over[letter] = since
     return over
 
 

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, or_, select, update
 
-from services.notification import letters
+from services.notification import letters, settlements
 from services.notification.letters import Draft, Origin
-from services.notification.models import closed_rounds, holds, participants, rounds, submissions
+from services.notification.models import closed_rounds, holds, participants, rounds, submissions, to_escalate
 from services.notification.models import letters as written
 from services.notification.rules import ESCALATION, REMINDERS, days_left, escalates, reminder_due
 from shared.database import ReadSession, WriteSession, upsert
@@ -18,6 +18,13 @@ BEFORE_DEADLINE = (*(rule.code for rule in REMINDERS), "round-opened")
 """Letters that mean nothing once the round is closed."""
 
 
+_ESCALATED = (
+    update(submissions)
+    .where(submissions.c.campaign == bindparam("in"), submissions.c.round == bindparam("for"), submissions.c.unit == bindparam("of"))
+    .values(escalated=bindparam("now"))
+)
+
+
 async def opened(session: WriteSession, event: RoundOpened, origin: Origin) -> None:
     """Keep the newest state of a round and tell every unit that owes a report. A later deadline is told again."""
     row = {
@@ -25,7 +32,7 @@ async def opened(session: WriteSession, event: RoundOpened, origin: Origin) -> N
         "cutoff": event.cutoff, "deadline": event.deadline, "event": origin.event,
     }  # fmt: skip
     if await upsert(session, rounds, [row], newer="revision"):
-        await letters.settle(session, letters.settling(_about(event.campaign, event.round, written.c.revision < event.revision)), origin.now)
+        await settlements.settle(session, settlements.settling(_about(event.campaign, event.round, written.c.revision < event.revision)), origin.now)
         for each in await _open(session, event.campaign, event.round):
             await _tell(session, each, await _owing(session, each, origin.now), origin)
 
@@ -34,7 +41,7 @@ async def closed(session: WriteSession, event: RoundClosed, origin: Origin) -> N
     """The deadline passed: reminders that have not left never will."""
     row = {"campaign": event.campaign, "round": event.round, "revision": event.revision}
     await upsert(session, closed_rounds, [row], newer="revision")
-    await letters.settle(session, letters.settling(_about(event.campaign, event.round)), origin.now)
+    await settlements.settle(session, settlements.settling(_about(event.campaign, event.round)), origin.now)
 
 
 async def tell_of_open(session: WriteSession, campaign: str, unit: str, origin: Origin) -> None:
@@ -51,7 +58,7 @@ async def remind(session: WriteSession, now: datetime, traceparent: str | None) 
         rule = reminder_due(each.opened_at, each.deadline, now)
         if rule is None:
             if now >= each.deadline:
-                await letters.settle(session, letters.settling(_about(each.campaign, each.round)), now)
+                await settlements.settle(session, settlements.settling(_about(each.campaign, each.round)), now)
             continue
         told = exists().where(
             written.c.rule == rule.code, written.c.campaign == each.campaign, written.c.unit == participants.c.unit,
@@ -68,16 +75,12 @@ async def remind(session: WriteSession, now: datetime, traceparent: str | None) 
 
 async def escalate(session: WriteSession, now: datetime, traceparent: str | None) -> None:
     """On a tick: tell the superior of reports that are still missing a day after the deadline; the unit was told first."""
-    told = exists().where(
-        written.c.rule == "overdue-superior", written.c.campaign == submissions.c.campaign,
-        written.c.unit == submissions.c.unit, written.c.cause == submissions.c.round,
-    )  # fmt: skip
-    query = select(submissions).where(
-        submissions.c.missed <= now - ESCALATION, submissions.c.accepted == 0, submissions.c.returned == 0, ~told,
-        ~exists().where(*_on_hold(submissions, now)),
-    )  # fmt: skip
+    query = select(submissions).where(to_escalate, submissions.c.missed <= now - ESCALATION, ~exists().where(*_on_hold(submissions, now)))
     found = (await session.execute(query.order_by(submissions.c.missed, submissions.c.unit))).all()
-    await letters.compose(session, [_overdue(late, Origin(now, late.event, traceparent)) for late in found if escalates(late.missed, now)])
+    late = [row for row in found if escalates(row.missed, now)]
+    await letters.compose(session, [_overdue(row, Origin(now, row.event, traceparent)) for row in late])
+    if late:
+        await session.execute(_ESCALATED, [{"in": row.campaign, "for": row.round, "of": row.unit, "now": now} for row in late])
 
 
 def _overdue(late: Row[Any], origin: Origin) -> Draft:

@@ -64,8 +64,8 @@ class Rule:
     """One kind of letter.
 
     `mandatory`: an officer cannot switch its e-mail off. `receipt`: that it reached the unit is said to the other services, as
-    evidence of having been told. `page`: where the reader acts, below the site's address. `before`: of a reminder, how long
-    before the deadline it falls due.
+    evidence of having been told. `page`: where the reader acts, below the site's address; `overview`: where a digest's reader sees
+    all that it is about. `before`: of a reminder, how long before the deadline it falls due.
     """
 
     code: str
@@ -74,6 +74,7 @@ class Rule:
     mandatory: bool = False
     receipt: bool = False
     page: str = ""
+    overview: str = ""
     before: timedelta | None = None
 
     def towards(self, audience: Audience) -> To:
@@ -94,6 +95,14 @@ def _by_role(audience: Audience, channels: frozenset[Channel]) -> To:
     return To(audience, dict.fromkeys(sorted(BY_ROLE[audience]), channels))
 
 
+def gathers(audience: Audience, unit: str) -> bool:
+    """True for letters about units to somebody who answers for many: one digest brings those of the same matter and minute."""
+    return audience != Audience.UNIT and unit != ""
+
+
+REGISTRATIONS_PAGE = "/registration/participations"
+DISCREPANCIES_PAGE = "/reporting/discrepancies"
+WARNINGS_PAGE = "/evaluation/warnings"
 REGISTRATION_PAGE = "/registration/participation"
 ROUND_PAGE = "/reporting/rounds/{round}"
 DUE_PAGE = "/reporting/due"
@@ -102,7 +111,7 @@ UNIT_PAGE = "/evaluation/units/{unit}"
 RULES = (
     Rule(
         "registration-submitted", Message("Có đăng ký chờ duyệt"), (_by_role(Audience.SECRETARY, INBOX),),
-        page="/registration/participations",
+        page=REGISTRATIONS_PAGE, overview=REGISTRATIONS_PAGE,
     ),
     Rule("registration-approved", Message("Đăng ký được duyệt"), (_unit(),), page=REGISTRATION_PAGE),
     Rule(
@@ -122,20 +131,25 @@ RULES = (
     Rule("overdue", Message("Quá hạn báo cáo"), (_unit(head=BOTH),), mandatory=True, receipt=True, page=ROUND_PAGE),
     Rule(
         "overdue-superior", Message("Đơn vị trực thuộc quá hạn báo cáo"), (_superior(),),
-        mandatory=True, receipt=True, page=UNIT_PAGE,
+        mandatory=True, page=UNIT_PAGE, overview="/reporting/completeness",
     ),
     Rule("report-returned", Message("Báo cáo bị trả lại"), (_unit(head=BOTH),), mandatory=True, receipt=True, page=ROUND_PAGE),
     Rule(
         "discrepancy", Message("Số liệu chênh lệch"), (_unit(), _by_role(Audience.SECRETARY, INBOX)),
-        mandatory=True, receipt=True, page="/reporting/discrepancies",
+        mandatory=True, receipt=True, page=DISCREPANCIES_PAGE, overview=DISCREPANCIES_PAGE,
     ),
-    Rule("discrepancy-resolved", Message("Đã xử lý số liệu chênh lệch"), (_unit(clerk=INBOX),), page="/reporting/discrepancies"),
+    Rule("discrepancy-resolved", Message("Đã xử lý số liệu chênh lệch"), (_unit(clerk=INBOX),), page=DISCREPANCIES_PAGE),
     Rule(
         "warning", Message("Cảnh báo sớm"), (_unit(head=BOTH), _superior(delay=A_MINUTE)),
-        mandatory=True, receipt=True, page=UNIT_PAGE,
+        mandatory=True, receipt=True, page=UNIT_PAGE, overview=WARNINGS_PAGE,
     ),
-    Rule("warning-cleared", Message("Hết cảnh báo"), (_unit(clerk=INBOX), _superior(INBOX)), page=UNIT_PAGE),
-    Rule("front-runner", Message("Dẫn đầu chỉ tiêu"), (_unit(), _by_role(Audience.SECRETARY, INBOX)), page=UNIT_PAGE),
+    Rule(
+        "warning-cleared", Message("Hết cảnh báo"), (_unit(clerk=INBOX), _superior(INBOX)), page=UNIT_PAGE, overview=WARNINGS_PAGE,
+    ),
+    Rule(
+        "front-runner", Message("Dẫn đầu chỉ tiêu"), (_unit(), _by_role(Audience.SECRETARY, INBOX)),
+        page=UNIT_PAGE, overview=WARNINGS_PAGE,
+    ),
     Rule(
         "ranking-ready", Message("Đã có kết quả xếp hạng"), (_by_role(Audience.COUNCIL, BOTH),),
         mandatory=True, page="/evaluation/rankings",

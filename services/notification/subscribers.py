@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.notification import deliveries, holds, letters, matters, notes, participants, rounds
+from services.notification import deliveries, digests, holds, letters, matters, notes, participants, rounds
 from services.notification.letters import Origin
 from services.notification.matters import Matter
 from services.notification.reports import Told
@@ -225,10 +225,11 @@ async def on_ranking_frozen(event: RankingFrozen, session: WriteSession, meta: M
 
 @hears.tick
 async def on_tick(session: WriteSession, now: datetime, _: datetime | None) -> None:
-    """Reminders and escalations that fall due are written; what has waited its minute leaves. State, not `since`, says what is done."""
+    """Reminders and escalations that fall due are written, digests gathered; what has waited its minute leaves. State, not `since`, says what is done."""
     await lock(session, LETTERS)
     await notes.answer(session)
     trace = telemetry.traceparent()
     await rounds.remind(session, now, trace)
     await rounds.escalate(session, now, trace)
+    await digests.gather(session, now, trace)
     await deliveries.release(session, now)

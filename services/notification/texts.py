@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Row
 
+from services.notification.digests import is_digest
 from services.notification.rules import BY_CODE
 from shared import campaigns, units
 from shared.clock import local_date
@@ -19,6 +20,7 @@ from shared.messages import LANGUAGES, translate
 from shared.web import formats
 
 FOLDER = Path(__file__).parent / "templates" / "letters"
+ITEM = "- "
 DECIMALS = ("projected", "target", "percent", "reported", "observed", "value")
 
 
@@ -31,8 +33,13 @@ class Text:
 
     @property
     def paragraphs(self) -> list[str]:
-        """The body's paragraphs."""
-        return self.body.split("\n\n")
+        """The body's paragraphs, lists left out."""
+        return [part for part in self.body.split("\n\n") if not part.startswith(ITEM)]
+
+    @property
+    def lines(self) -> list[str]:
+        """The items of the body's lists."""
+        return [line.removeprefix(ITEM) for part in self.body.split("\n\n") if part.startswith(ITEM) for line in part.splitlines()]
 
 
 def _environment(language: str) -> Environment:
@@ -54,22 +61,32 @@ class Words:
 
     def write(self, letter: Row[Any], language: str) -> Text:
         """The letter in a language; a name that is not known yet is shown by its code."""
-        template = _ENVIRONMENTS[language].get_template(f"{letter.rule}.txt")
-        subject, _, body = template.render(self._values(letter, language)).partition("\n")
+        name = f"digests/{letter.rule}.txt" if is_digest(letter) else f"{letter.rule}.txt"
+        values = self._values(letter, letter.unit, letter.parameters, language)
+        subject, _, body = _ENVIRONMENTS[language].get_template(name).render(values).partition("\n")
         return Text(subject.strip(), body.strip())
+
+    def name(self, unit: str) -> str:
+        """A unit's name, its id while it is not known, nothing for no unit."""
+        return self.names.get(unit, unit)
 
     def page(self, letter: Row[Any]) -> str:
         """Where the reader acts on a letter, below the site's address."""
-        return BY_CODE[letter.rule].page.format(unit=letter.unit, round=letter.parameters.get("round", ""))
+        rule = BY_CODE[letter.rule]
+        if is_digest(letter):
+            return rule.overview
+        return rule.page.format(unit=letter.unit, round=letter.parameters.get("round", ""))
 
-    def _values(self, letter: Row[Any], language: str) -> dict[str, Any]:
+    def _values(self, letter: Row[Any], unit: str, parameters: Mapping[str, Any], language: str) -> dict[str, Any]:
         campaign = self.campaigns.get(letter.campaign)
-        values: dict[str, Any] = {**letter.parameters, "unit": self.names.get(letter.unit, letter.unit)}
+        values: dict[str, Any] = {**parameters, "unit": self.name(unit)}
         values["campaign"] = campaign.title.in_language(language) if campaign else letter.campaign
         if "deadline" in values:
             values["deadline"] = datetime.fromisoformat(values["deadline"])
         if "cutoff" in values:
             values["cutoff"] = date.fromisoformat(values["cutoff"])
+        if "lines" in values:
+            values["lines"] = [self._values(letter, line["unit"], line, language) for line in values["lines"]]
         values |= {name: Decimal(values[name]) for name in DECIMALS if values.get(name) is not None}
         return values | _titles(values, campaign, language)
 
@@ -104,7 +121,8 @@ async def words_for(session: ReadSession, letters: Iterable[Row[Any]]) -> Words:
     rows = list(letters)
     by_day: dict[date, set[str]] = {}
     for row in rows:
-        by_day.setdefault(local_date(row.created), set()).add(row.unit)
+        named = {row.unit, *(line["unit"] for line in row.parameters.get("lines", ()))}
+        by_day.setdefault(local_date(row.created), set()).update(named)
     names: dict[str, str] = {}
     for day, wanted in sorted(by_day.items()):
         names |= {unit: known.name for unit, known in (await units.on_day(session, day, wanted)).items()}

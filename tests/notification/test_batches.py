@@ -96,7 +96,7 @@ async def ending(order: list[int], sizes: list[int]) -> list[tuple]:
         return sorted(rows, key=str)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.permutations(range(len(EVENTS))), st.lists(st.integers(1, 6), min_size=1, max_size=5))
 def test_events_end_in_the_same_letters_however_they_are_parted_into_batches(order, sizes):
     assert asyncio.run(ending(order, [len(order)])) == asyncio.run(ending(order, [1])) == asyncio.run(ending(order, sizes))

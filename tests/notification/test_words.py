@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.notification.rules import RULES
+from services.notification.rules import RULES, gathers
 from services.notification.texts import FOLDER, Words, as_mail
 from shared.events.campaign import Campaign
 from shared.messages import _catalogue
@@ -36,6 +36,25 @@ def test_every_letter_has_a_subject_of_one_line_and_a_body(rule, language):
     assert "\n\n\n" not in text.body
 
 
+GATHERED = [rule.code for rule in RULES if any(gathers(to.audience, "xa") for to in rule.to) and rule.code != "ranking-ready"]
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("rule", GATHERED)
+@pytest.mark.parametrize("count", [2, 1234])
+def test_every_digest_says_how_many_names_the_first_and_says_that_there_are_more(rule, language, count):
+    digest = letter(rule)
+    digest.unit, digest.parameters = "", {"count": count, "lines": [{**PARAMETERS, "unit": "xa"}, {**PARAMETERS, "unit": "ban"}], "round": "ky-1"}
+    words = Words({"xa": "Xã Tà Tổng", "ban": "Bản Mù"}, {})
+    text = words.write(digest, language)
+    number = {2: "2", 1234: "1.234" if language == "vi" else "1,234"}[count]
+    assert number in text.subject
+    assert [line[:6] for line in text.lines] == ["Xã Tà ", "Bản Mù"]
+    assert len(text.paragraphs) == (1 if count == 2 else 2)
+    assert "{" not in text.body.replace("{lạ}", "")
+    assert words.page(digest).startswith("/")
+
+
 def test_titles_and_units_of_measure_stand_instead_of_codes_once_the_campaign_is_known():
     title = {"vi": "Tỷ lệ giải ngân", "en": "Disbursement"}
     campaign = Campaign.model_construct(
@@ -60,6 +79,6 @@ def test_a_mail_without_an_address_of_the_pages_carries_no_link():
 
 
 def test_every_text_of_the_letters_has_an_english_translation():
-    found = [text for path in sorted(FOLDER.glob("*.txt")) for text in in_template(path)] + in_sources(FOLDER.parents[1])
+    found = [text for path in sorted(FOLDER.rglob("*.txt")) for text in in_template(path)] + in_sources(FOLDER.parents[1])
     assert len(found) > 100
     assert {each.text for each in found} - _catalogue("en").keys() == set()
