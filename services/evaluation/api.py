@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 
-from services.evaluation import council, freezes, holds, league, rankings, references, scores, standings
+from services.evaluation import council, dossiers, freezes, holds, league, rankings, references, scores, standings
 from services.evaluation.models import score_history, warnings
 from services.evaluation.models import scores as scores_table
 from services.evaluation.records import closing_day
@@ -71,15 +71,17 @@ class Points(AboutUnit):
 
 @router.get("/scores/{unit}")
 async def score(unit: str, officer: SignedIn, service: Here, campaign: str | None = None) -> dict[str, Any]:
-    """A unit's score with the lines that sum to it; numbers are exact, as text."""
+    """A unit's score with the lines that sum to it, and its place in its cluster; numbers are exact, as text."""
     async with service.database.read() as session:
         found = await references.campaign_named(session, campaign)
         await must_see(session, officer, unit, closing_day(found))
         row = await scores.of_unit(session, found.code, unit)
+        place, members = await dossiers.place_of(session, found, unit)
     if row is None:
         raise NotFound(Fault("unit", Message("Đơn vị này chưa được chấm điểm.")))
     names = ("campaign", "unit", "cluster", "revision", "score", "grade", "on_hold", "capped", "lines", "on_time", "due", "at")
-    return {name: str(getattr(row, name)) if name in {"score", "capped"} else getattr(row, name) for name in names}
+    told = {name: str(getattr(row, name)) if name in {"score", "capped"} else getattr(row, name) for name in names}
+    return told | {"rank": place and place.rank, "tied": place is not None and place.tied, "members": members}
 
 
 @router.get("/league")

@@ -83,7 +83,7 @@ class Dossier(NamedTuple):
 async def of_unit(session: ReadSession, campaign: Campaign, unit: str) -> Dossier:
     """Read a unit's page; parts of it are empty for a unit that does not take part."""
     row = await scores.of_unit(session, campaign.code, unit)
-    place, members = await _place(session, campaign, unit)
+    place, members = await place_of(session, campaign, unit)
     return Dossier(
         unit=await units.known(session, unit, closing_day(campaign)),
         row=row,
@@ -97,7 +97,8 @@ async def of_unit(session: ReadSession, campaign: Campaign, unit: str) -> Dossie
     )
 
 
-async def _place(session: ReadSession, campaign: Campaign, unit: str) -> tuple[RankedUnit | None, int]:
+async def place_of(session: ReadSession, campaign: Campaign, unit: str) -> tuple[RankedUnit | None, int]:
+    """(a unit's place in force, members of its cluster); (None, 0) for one that stands nowhere."""
     places = await kept.in_force(session, campaign)
     cluster = (await places.cluster_of([unit])).get(unit)
     return (await places.of([unit])).get(unit), places.members.get(cluster or "", 0)

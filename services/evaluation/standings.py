@@ -40,18 +40,19 @@ def _count(session: WriteSession, standing: Mapping[str, Any], by: int) -> None:
     """Only who has a name that a ranking can tell is counted."""
     if standing["name"] is None:
         return
-    changes: dict[tuple[str, str, int], list[int]] = session.info.setdefault("buckets", {})
-    change = changes.setdefault((standing["campaign"], standing["cluster"], standing["bucket"]), [0, 0])
-    change[standing["on_hold"]] += by
+    place = standing["campaign"], standing["cluster"], standing["bucket"]
+    session.info.setdefault("buckets", []).append((place, standing["on_hold"], by))
     session.at_commit(_write_counts)
 
 
 async def _write_counts(session: WriteSession) -> None:
     """The last and shortest step of the transaction, in the order of the keys: replicas wait for each other's buckets, and never in a circle."""
-    changes = session.info.pop("buckets").items()
+    changes: dict[tuple[str, str, int], list[int]] = {}
+    for place, on_hold, by in session.info.pop("buckets", ()):
+        changes.setdefault(place, [0, 0])[on_hold] += by
     rows = [
         {"campaign": campaign, "cluster": cluster, "bucket": bucket, "competing": competing, "on_hold": on_hold}
-        for (campaign, cluster, bucket), (competing, on_hold) in sorted(changes)
+        for (campaign, cluster, bucket), (competing, on_hold) in sorted(changes.items())
         if competing or on_hold
     ]
     if rows:
