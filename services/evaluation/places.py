@@ -81,12 +81,12 @@ class Places:
         return cls(session, campaign, {row.cluster: int(row.number) for row in rows if row.number})
 
     async def clusters(self, among: Among) -> set[str]:
-        """The clusters in which some of these units stand."""
-        return (
-            set(self.members)
-            if among is None
-            else set(await self.session.scalars(self._those(among, standings.c.cluster).distinct()))
-        )
+        """The clusters in which some of these units stand; asked unit by unit, for they are fewer than those who stand in the campaign."""
+        if among is None:
+            return set(self.members)
+        some = among.subquery()
+        own = self._those(None, standings.c.cluster).where(standings.c.unit == some.c.unit).scalar_subquery()
+        return {cluster for cluster in await self.session.scalars(select(own).select_from(some).distinct()) if cluster}
 
     async def page(self, cluster: str, among: Among, asked: Asked) -> list[RankedUnit]:
         """A page of a cluster's units, in the order asked for."""
