@@ -45,6 +45,9 @@ contracts: $(RUNTIME) ## Write the schemas and the AsyncAPI document anew from t
 bench: $(RUNTIME) $(TESTING) ## Measure the embedded mode and the whole road beside drivers alone and peers (QUICK=1: three minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+bench-national: $(RUNTIME) $(TESTING) ## A million enterprises report in the last hour (UNITS=50000: the short form; DATABASE=sqlite; REPLICAS=2)
+	@$(BIN)/python -m tests.bench.national $(ARGS)
+
 browser: ## Install Chromium for the browser tests (Debian's package), if it is missing
 	@scripts/browser
 
@@ -75,4 +78,4 @@ $(TESTING): $(RUNTIME) requirements-test.txt
 	@$(PIP) install --require-hashes --no-deps -r requirements-test.txt >&2
 	@touch $@
 
-.PHONY: help setup demo test test-faults lint format contracts bench browser lock clean
+.PHONY: help setup demo test test-faults lint format contracts bench bench-national browser lock clean

@@ -10,6 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from shared.events import Event
 from shared.events.campaign import (
     Campaign,
@@ -44,6 +47,8 @@ PROVINCES, COMMUNES = 34, 3321
 INDICATORS = ("doanh-thu", "ngan-sach")
 TARGET = Decimal(1000)
 BEGINS, OPENS, DEADLINE = (datetime(2026, month, day, 1, tzinfo=UTC) for month, day in ((1, 5), (6, 26), (6, 30)))
+PEM = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+"""With which this country's sessions are signed."""
 PERSON = Person(name="Người mẫu", post="Giám đốc")
 
 
@@ -121,6 +126,7 @@ class Country:
     """So many enterprises. Everything about one follows from its number."""
 
     enterprises: int
+    communes: int = COMMUNES
 
     def directory(self) -> Iterator[Event]:
         """The campaign, and every unit."""
@@ -135,7 +141,7 @@ class Country:
                 None,
                 Identifier(scheme="dinh-danh", value=f"T{n:02}"),
             )
-        for n in range(COMMUNES):
+        for n in range(self.communes):
             above = province(n % PROVINCES)
             yield _unit(
                 commune(n),

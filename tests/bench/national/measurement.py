@@ -17,8 +17,6 @@ from typing import Any, NamedTuple
 import httpx
 import nats
 import psutil
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from nats.js import JetStreamContext
 from sqlalchemy import func, select
 
@@ -44,7 +42,6 @@ from tests.bench.road.ours import SAMPLED, _ready
 from tests.bench.road.servers import database as server
 
 ON_THE_ROAD = ("reporting", "evaluation", "notification")
-PEM = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 PARTS = 10
 WINDOW = 500
 AHEAD = 20_000
@@ -77,7 +74,7 @@ class Stand:
     jetstream: JetStreamContext
 
     def __post_init__(self) -> None:
-        self.key = SigningKey(PEM)
+        self.key = SigningKey(made.PEM)
         secretary = next(one for one in made.officers().values() if one.holds(Role.SECRETARY))
         self.token = self.key.issue(secretary, security.wall_now())
 

@@ -87,6 +87,7 @@ def producer(country: Country, path: Path) -> Any:
         watching = asyncio.create_task(gate.watch())
         with path.open("a", encoding="utf-8") as log:
             async for first, count, step in producing.orders():
+                await service.clock.recall(service.database)  # another replica may have handled the tick
                 await send(service, country, iter(range(first, first + count, step)), gate, log)
                 producing.note(log, [f"done:{first}"], time.time_ns())
         watching.cancel()
