@@ -1,10 +1,11 @@
 """Places counted from the standings and the buckets: of one unit, of a page of a cluster, of a search. Never of everybody."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, or_, select, tuple_
 
 from services.evaluation.models import score_buckets, scores, standings
 from services.evaluation.records import closing_day
@@ -90,6 +91,9 @@ class Places:
 
     async def page(self, cluster: str, among: Among, asked: Asked) -> list[RankedUnit]:
         """A page of a cluster's units, in the order asked for."""
+        if among is None and not asked.after and not asked.search:
+            about = {"of_campaign": self.campaign.code, "of_cluster": cluster, "size": asked.size}
+            return self._in_order(await self.session.execute(_first_page(asked.order), about), asked.order)
         query = self._those(among).where(standings.c.cluster == cluster)
         return await self._read(
             _cut(query.where(found(self.campaign, asked.search)) if asked.search else query, asked), asked.order
@@ -129,9 +133,10 @@ class Places:
         return query if among is None else query.where(standings.c.unit.in_(among))
 
     async def _read(self, picked: Select[Any], order: Order = "best") -> list[RankedUnit]:
-        rows = sorted(
-            (await self.session.execute(_placed(picked))).all(), key=lambda row: (row.bucket, row.key, row.name)
-        )
+        return self._in_order(await self.session.execute(_placed(picked)), order)
+
+    def _in_order(self, found: Iterable[Any], order: Order) -> list[RankedUnit]:
+        rows = sorted(found, key=lambda row: (row.bucket, row.key, row.name))
         return [self._place(row) for row in (rows if order == "best" else reversed(rows))]
 
     def _place(self, row: Any) -> RankedUnit:
@@ -154,13 +159,26 @@ class Places:
         return known is not None and self.members.get(cluster, 0) >= known.least_members
 
 
-def _cut(query: Select[Any], asked: Asked) -> Select[Any]:
+@cache
+def _first_page(order: Order) -> Select[Any]:
+    """The first page of a cluster as who sees everybody sees it, built once: the league of a country asks for every cluster's."""
+    s = standings
+    query = select(s).where(
+        s.c.campaign == bindparam("of_campaign"), s.c.name.is_not(None), s.c.cluster == bindparam("of_cluster")
+    )
+    return _placed(query.order_by(*_columns(order)).limit(bindparam("size", type_=Integer)))
+
+
+def _columns(order: Order) -> list[ColumnElement[Any]]:
     columns = (standings.c.bucket, standings.c.key, standings.c.name)
-    best = asked.order == "best"
+    return [column if order == "best" else column.desc() for column in columns]
+
+
+def _cut(query: Select[Any], asked: Asked) -> Select[Any]:
     if asked.after:
-        place, mark = tuple_(*columns), tuple_(*asked.after)
-        query = query.where(place > mark if best else place < mark)
-    return query.order_by(*(column if best else column.desc() for column in columns)).limit(asked.size)
+        place, mark = tuple_(standings.c.bucket, standings.c.key, standings.c.name), tuple_(*asked.after)
+        query = query.where(place > mark if asked.order == "best" else place < mark)
+    return query.order_by(*_columns(asked.order)).limit(asked.size)
 
 
 def found(campaign: Campaign, words: str) -> ColumnElement[bool]:
