@@ -62,15 +62,15 @@ async def record(session: WriteSession, event: Event, now: datetime, *, client: 
         "recorded": datetime.now(UTC),
         "traceparent": traceparent(),
     }
-    session.at_commit(_insert_recorded)
+    session.at_commit(write)
     session.info.setdefault("outbox", []).append(row)
     session.info["recorded"] = True
     return str(row["id"])
 
 
-async def _insert_recorded(session: WriteSession) -> None:
-    """All events of a transaction in one statement, as its last one."""
-    await add(session, outbox, *session.info.pop("outbox"))
+async def write(session: WriteSession) -> None:
+    """All events of a transaction in one statement, as its last one; earlier by whoever records more than it wants to hold."""
+    await add(session, outbox, *session.info.pop("outbox", ()))
 
 
 def headers_of(row: Any, service: str) -> dict[str, str]:

@@ -1,15 +1,15 @@
 """What reporting must know of units that take part: since when, with which targets, and when they were on hold."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from services.reporting.forms import Reading
 from services.reporting.models import commitments, holds, lifted_holds, participants
-from services.reporting.rules.timeliness import Hold, owes
+from services.reporting.rules.timeliness import Hold
 from shared import campaigns, units
 from shared.database import ReadSession, WriteSession, insert_new, row_of, upsert
 from shared.events.campaign import Campaign
@@ -95,11 +95,15 @@ async def holds_of(session: ReadSession, campaign: str, unit: str | None = None)
     return found
 
 
-async def due_units(session: ReadSession, campaign: str, deadline: datetime) -> dict[str, str]:
-    """The units that owe a report at a deadline, with their clusters."""
-    on_hold = await holds_of(session, campaign)
-    rows = await listed(session, campaign)
-    return {unit: row.cluster for unit, row in rows.items() if owes(row.since, on_hold.get(unit, ()), deadline)}
+async def held_at(session: ReadSession, campaign: str, at: datetime) -> set[str]:
+    """The units that are on hold at an instant."""
+    return {unit for unit, known in (await holds_of(session, campaign)).items() if any(hold.covers(at) for hold in known)}
+
+
+def due(campaign: str, deadline: datetime, held: Collection[str]) -> Select[Any]:
+    """A query for the units that owe a report at a deadline, as `owes` says; `held`: who is on hold then."""
+    p = participants
+    return select(p.c.campaign, p.c.unit).where(p.c.campaign == campaign, p.c.since < deadline, p.c.unit.not_in(held))
 
 
 def in_force(committed: Iterable[Any], on: date) -> dict[str, Target]:

@@ -1,15 +1,16 @@
 """Rounds open and close by the clock, each once, in the order of time; at the deadline who is missing is told."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, and_, case, exists, func, insert, select, update
 
 from services.reporting import participants
+from services.reporting.models import participants as participants_table
 from services.reporting.models import reports, rounds
 from shared import campaigns, outbox
-from shared.database import ReadSession, WriteSession
+from shared.database import CHUNK, ReadSession, WriteSession
 from shared.events.campaign import Campaign, Round
 from shared.events.reporting import ReportMissed, RoundClosed, RoundOpened
 from shared.messages import Fault, Message, NotFound
@@ -65,25 +66,39 @@ async def open_or_move(session: WriteSession, campaign: Campaign, round: Round, 
 async def close(session: WriteSession, campaign: Campaign, round: Round, at: datetime) -> None:
     """The deadline passed: count, and tell each unit that owes a report and has submitted none."""
     this = rounds.c.campaign == campaign.code, rounds.c.round == round.code
-    due = await participants.due_units(session, campaign.code, round.deadline)
-    submitted = await _first_submissions(session, campaign.code, round.code)
-    missing = sorted(due.keys() - submitted.keys())
-    counts = {
-        "expected": len(due), "missing": len(missing),
-        "on_time": sum(on_time for unit, on_time in submitted.items() if unit in due),
-    }  # fmt: skip
+    due = participants.due(campaign.code, round.deadline, await participants.held_at(session, campaign.code, round.deadline))
+    counts = await _counts(session, due, round)
     revision = int(await session.scalar(select(rounds.c.revision).where(*this)) or 0) + 1
     await session.execute(update(rounds).where(*this).values(revision=revision, closed_at=at, **counts))
     event = RoundClosed(campaign=campaign.code, round=round.code, revision=revision, deadline=round.deadline, **counts)
     await outbox.record(session, event, at)
-    for unit in missing:
+    async for unit in _missing(session, due, round):
         missed = ReportMissed(campaign=campaign.code, unit=unit, round=round.code, revision=1, deadline=round.deadline)
         await outbox.record(session, missed, at)
 
 
-async def _first_submissions(session: ReadSession, campaign: str, round: str) -> dict[str, bool]:
-    query = select(reports.c.unit, reports.c.on_time).where(reports.c.campaign == campaign, reports.c.round == round)
-    return {row.unit: row.on_time for row in await session.execute(query)}
+async def _counts(session: ReadSession, due: Select[Any], round: Round) -> dict[str, int]:
+    """How many owe a report, have submitted it on time, or not at all; counted by the database, for they may be a million."""
+    owing = due.subquery()
+    came = and_(reports.c.campaign == owing.c.campaign, reports.c.unit == owing.c.unit, reports.c.round == round.code)
+    query = select(
+        func.count().label("expected"),
+        func.count(case((reports.c.on_time, 1))).label("on_time"),
+        func.count(case((reports.c.report.is_(None), 1))).label("missing"),
+    ).select_from(owing.outerjoin(reports, came))
+    return dict((await session.execute(query)).one()._mapping)  # noqa: SLF001 - a row's public mapping is called so
+
+
+async def _missing(session: WriteSession, due: Select[Any], round: Round) -> AsyncIterator[str]:
+    """The units that owe a report and submitted none, in order; what was recorded of those before is written meanwhile."""
+    came = reports.c.campaign == participants_table.c.campaign, reports.c.unit == participants_table.c.unit
+    silent = due.where(~exists().where(*came, reports.c.round == round.code)).order_by(participants_table.c.unit).limit(CHUNK)
+    last = ""
+    while found := list(await session.execute(silent.where(participants_table.c.unit > last))):
+        for row in found:
+            yield row.unit
+        last = found[-1].unit
+        await outbox.write(session)
 
 
 def find(campaign: Campaign, code: str) -> Round:
