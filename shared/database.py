@@ -281,6 +281,13 @@ def on_sqlite(session: AsyncSession) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
+async def look_anew(session: WriteSession, *tables: Table) -> None:
+    """Have PostgreSQL count tables that may have grown, before a statement that joins them whole: an old estimate costs hours, this a moment."""
+    if not on_sqlite(session):
+        for table in tables:
+            await session.execute(text(f"ANALYZE {table.name}"))
+
+
 async def insert_new(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows whose primary key is not there yet; returns how many were new (0 to `len(rows)`). Rows name the same columns."""
     if not rows:

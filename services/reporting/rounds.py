@@ -10,7 +10,7 @@ from services.reporting import participants
 from services.reporting.models import participants as participants_table
 from services.reporting.models import reports, rounds
 from shared import campaigns, outbox
-from shared.database import CHUNK, ReadSession, WriteSession
+from shared.database import CHUNK, ReadSession, WriteSession, look_anew
 from shared.events.campaign import Campaign, Round
 from shared.events.reporting import ReportMissed, RoundClosed, RoundOpened
 from shared.messages import Fault, Message, NotFound
@@ -66,6 +66,7 @@ async def open_or_move(session: WriteSession, campaign: Campaign, round: Round, 
 async def close(session: WriteSession, campaign: Campaign, round: Round, at: datetime) -> None:
     """The deadline passed: count, and tell each unit that owes a report and has submitted none."""
     this = rounds.c.campaign == campaign.code, rounds.c.round == round.code
+    await look_anew(session, participants_table, reports)
     due = participants.due(campaign.code, round.deadline, await participants.held_at(session, campaign.code, round.deadline))
     counts = await _counts(session, due, round)
     revision = int(await session.scalar(select(rounds.c.revision).where(*this)) or 0) + 1
