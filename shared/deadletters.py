@@ -43,18 +43,23 @@ async def keep(session: WriteSession, message: Msg, reason: str, attempts: int) 
     lower = {name.lower(): value for name, value in headers.items()}
     row = {
         "id": new_id(),
-        "event": lower.get("ce-id", "")[:160],
-        "type": lower.get("ce-type", message.subject)[:256],
-        "subject": message.subject[:256],
-        "headers": json.dumps(dict(headers), ensure_ascii=False),
+        "event": _storable(lower.get("ce-id", ""))[:160],
+        "type": _storable(lower.get("ce-type", message.subject))[:256],
+        "subject": _storable(message.subject)[:256],
+        "headers": _storable(json.dumps(dict(headers), ensure_ascii=False)),
         "body": message.data,
-        "reason": reason[:REASON_LIMIT],
+        "reason": _storable(reason)[:REASON_LIMIT],
         "attempts": attempts,
         "kept": datetime.now(UTC),
     }
     await session.execute(insert(dead_letters).values(row))
-    log.error("dead letter %s: %s", row["id"], reason)
+    log.error("dead letter %s: %s", row["id"], row["reason"])
     return str(row["id"])
+
+
+def _storable(text: str) -> str:
+    """Text that both databases take: PostgreSQL knows no NUL, and neither what is no Unicode. What cannot be kept would come again for ever."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
 
 
 async def listed(session: ReadSession, limit: int = 200) -> list[Any]:

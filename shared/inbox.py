@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -52,8 +53,10 @@ Ran = tuple[dict[str, Meta], list["HandlerFailed"]]
 
 
 def rest_seconds(delivered: int) -> float:
-    """How long an event rests after so many deliveries."""
-    return NAK_SECONDS[min(delivered, len(NAK_SECONDS)) - 1]
+    """How long an event rests after so many deliveries: until an instant that others which failed lately wait for too, so that they come together."""
+    least = NAK_SECONDS[min(delivered, len(NAK_SECONDS)) - 1]
+    common = least / 2
+    return least + common - (time.time() + least) % common
 
 
 _LOCK = text(

@@ -39,6 +39,8 @@ Index("outbox_unsent", outbox.c.position, sqlite_where=outbox.c.sent.is_(None), 
 WINDOW = 200
 POLL_SECONDS = 1.0
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
+PERSISTENT = 3
+"""So many failures in a row are more than a broker that was started again."""
 ACK_TIMEOUT = 5.0
 LOOK_SECONDS = 5.0
 CLOCKS_APART = timedelta(seconds=2)
@@ -100,6 +102,8 @@ class Relay:
     def __init__(self, database: Database, jetstream: JetStreamContext, telemetry: Telemetry) -> None:
         self.database, self.jetstream, self.telemetry = database, jetstream, telemetry
         self.failures = 0
+        self.fault = ""
+        """Why events have not been leaving for a while, though the stream may answer; empty when they do. A full disk looks like this."""
         self.sent = 0
         """Events published so far: a cheap sign of activity."""
         self.idle = False
@@ -121,7 +125,7 @@ class Relay:
                         await self.refill()
                     while await self.publish_window() == WINDOW:
                         pass
-                    self.failures = 0
+                    self.failures, self.fault = 0, ""
                 except Exception as error:
                     await self._rest(error)
                     continue
@@ -133,6 +137,7 @@ class Relay:
     async def _rest(self, error: Exception) -> None:
         delay = RETRY_SECONDS[min(self.failures, len(RETRY_SECONDS) - 1)]
         self.failures += 1
+        self.fault = type(error).__name__ if self.failures >= PERSISTENT else ""
         log.warning("relay of %s waits %.1f s: %s: %s", self.database.service, delay, type(error).__name__, error)
         await asyncio.sleep(delay)
 

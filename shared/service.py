@@ -113,7 +113,7 @@ class Service:
         self.telemetry.shutdown()
 
     async def ready(self) -> list[str]:
-        """What keeps the service from being ready; empty when it is. Asks database, broker, its stream and each durable."""
+        """What keeps the service from being ready; empty when it is. Asks database, broker, its stream, the relay and each durable."""
         faults = [] if self.clock.trusted else ["clock"]
         try:
             async with self.database.read() as session:
@@ -125,6 +125,8 @@ class Service:
                 await self.jetstream.stream_info(self.name.upper())
         except Exception as error:
             faults.append(f"{self.name.upper()}: {type(error).__name__}")
+        if self.relay and self.relay.fault:
+            faults.append(f"outbox: {self.relay.fault}")
         for place in streams.durables([self.hears], self._partners):
             try:
                 await self.jetstream.consumer_info(place.stream, place.service, timeout=ASK_SECONDS)

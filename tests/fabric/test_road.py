@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import nats
 import pytest
+from nats.aio.msg import Msg
+from nats.js.api import DiscardPolicy
 from sqlalchemy import func, select
 
 from shared import deadletters, streams
@@ -148,6 +150,18 @@ async def test_an_unreadable_message_becomes_a_dead_letter_and_its_neighbours_ar
         await until(lambda: _is_empty(hearer))
 
 
+async def test_what_no_database_can_store_becomes_a_dead_letter_too(fabric_settings):
+    """A NUL in a header, or bytes that are no text: the letter is kept with a substitute, or the message would come again until it is lost."""
+    heard = Heard()
+    async with run_service(fabric_settings, heard.hears) as hearer:
+        for odd in ("a\0b", "a\udcffb"):
+            async with hearer.database.write() as session:
+                message = Msg(_client=None, subject="registration.session.ended.v1", data=b"\0", headers={"ce-id": odd, "ce-type": odd})
+                await deadletters.keep(session, message, f"ValueError: {odd}", 1)
+        async with hearer.database.read() as session:
+            assert {letter.event for letter in await deadletters.listed(session)} == {"a?b"}
+
+
 async def test_the_road_goes_on_by_itself_after_the_broker_restarts(fabric_settings, broker):
     heard = Heard()
     async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
@@ -218,6 +232,23 @@ async def test_a_deleted_durable_turns_the_service_not_ready(fabric_settings):
         assert await hearer.ready() == []
         await hearer.jetstream.delete_consumer("REGISTRATION", "evaluation")
         assert await hearer.ready() == ["REGISTRATION: NotFoundError"]
+
+
+async def test_a_stream_that_answers_and_stores_nothing_turns_the_service_not_ready(fabric_settings, monkeypatch):
+    """As after a full disk: a broker keeps its write error, with space or without, and only publishing tells."""
+    monkeypatch.setattr("shared.outbox.RETRY_SECONDS", (0.1,))
+    async with run_service(fabric_settings, Hears("registration")) as teller:
+        config = (await teller.jetstream.stream_info("REGISTRATION")).config
+        await teller.jetstream.update_stream(config.evolve(max_msgs=1, discard=DiscardPolicy.NEW))
+        await say(teller, "stored", "refused")
+        await until(lambda: _says(teller, ["outbox: ServiceUnavailableError"]))
+        await teller.jetstream.update_stream(config)
+        await until(lambda: _says(teller, []))
+        await until(lambda: _is(waiting(teller.database), 0))
+
+
+async def _says(service, faults):
+    return await service.ready() == faults
 
 
 async def test_a_rolled_back_transaction_says_nothing(fabric_settings):
