@@ -52,7 +52,7 @@ class Producer:
     """Reports from a seed, in an open loop. `answers` counts what callers were answered, `times` says when and how long each call took."""
 
     def __init__(self, address: Callable[[], str], ledger: Ledger, seed: int, prefix: str = "r") -> None:
-        self.address, self.ledger, self.prefix = address, ledger, prefix
+        self.address, self.ledger, self.prefix, self.per_call = address, ledger, prefix, PER_CALL
         self.dice = random.Random(seed)
         self.answers: Counter[str] = Counter()
         self.times: list[tuple[float, float]] = []
@@ -61,23 +61,26 @@ class Producer:
 
     def call(self) -> list[dict]:
         lines = []
-        for _ in range(PER_CALL):
+        for _ in range(self.per_call):
             self.made += 1
             unit = f"u{self.dice.randrange(UNITS)}"
             lines.append({"key": f"{self.prefix}{self.made}", "unit": unit, "amount": self.dice.randrange(1, 1000)})
         return lines
+
+    async def ask(self, lines: list[dict]) -> httpx.Response:
+        return await self._client.post(f"{self.address()}/reporting/api/reports", json=lines)
 
     async def send(self, lines: list[dict]) -> None:
         """Until it is acknowledged: the same keys again whenever the answer is an error or none."""
         while True:
             started = perf_counter()
             try:
-                response = await self._client.post(f"{self.address()}/reporting/api/reports", json=lines)
+                response = await self.ask(lines)
             except httpx.HTTPError as error:
                 self.answers[type(error).__name__] += 1
             else:
                 self.answers[str(response.status_code)] += 1
-                if response.status_code == 200:
+                if response.is_success:
                     self.times.append((started, perf_counter() - started))
                     self.ledger.acknowledged(lines)
                     return
@@ -96,8 +99,8 @@ class Producer:
             while not stop.is_set():
                 group.create_task(self.send(self.call()))
                 calls += 1
-                await asyncio.sleep(max(0.0, started + calls * PER_CALL / per_second - perf_counter()))
-        return calls * PER_CALL / (perf_counter() - started)
+                await asyncio.sleep(max(0.0, started + calls * self.per_call / per_second - perf_counter()))
+        return calls * self.per_call / (perf_counter() - started)
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -64,13 +64,24 @@ class Postgres:
             await asyncio.gather(*(connection.close() for connection in (*taken, killer)))
 
 
+LEFT = ("postmaster.pid", ".handle_pids.json", ".s.PGSQL.5432.lock", ".s.PGSQL.5432")
+"""What tells of processes: after a power cut those are gone, and their numbers are other processes'."""
+
+
 @contextlib.contextmanager
-def own_postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="thidua-faults-"))
+def own_postgres(at: Path | None = None) -> Iterator[Postgres]:
+    """A server in a folder of its own, or in the one named, which stays."""
+    folder = at or Path(tempfile.mkdtemp(prefix="thidua-faults-"))
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
+    for name in LEFT:
+        (folder / "data" / name).unlink(missing_ok=True)
     try:
         server = get_server(folder / "data", cleanup_mode="stop")
-        yield Postgres(server)
-        server.cleanup()
+        try:
+            yield Postgres(server)
+        finally:
+            server.cleanup()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if at is None:
+            shutil.rmtree(folder, ignore_errors=True)

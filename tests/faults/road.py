@@ -2,7 +2,7 @@
 
 Usage: python -m tests.faults.road SERVICE, with the settings of `thidua run` in the environment. Only the tables and handlers are the
 tests' own; the web edge, the probes, outbox, inbox, relay and subscribers are the product's. ROAD_FAILS=1 lets events about the unit
-`FAILING` fail, ROAD_HASTY=1 tries them again without much rest, ROAD_PAUSE gives the seconds that counting one event takes, ROAD_VERSION=2 runs the program of tomorrow,
+`FAILING` fail, ROAD_HASTY gives the longest time in seconds that they rest between tries, ROAD_PAUSE names a file with the seconds that counting one event takes, ROAD_VERSION=2 runs the program of tomorrow,
 ROAD_OFFSET names a file with the seconds by which the process's clock is off, ROAD_TICKLESS=1 leaves ticking to others.
 """
 
@@ -37,7 +37,7 @@ from shared.web import site
 
 SERVICES = ("reporting", "evaluation", "notification")
 CAMPAIGN, FAILING = "road", "failing"
-FAILS, PAUSE = bool(os.environ.get("ROAD_FAILS")), float(os.environ.get("ROAD_PAUSE", "0"))
+FAILS, PAUSE = bool(os.environ.get("ROAD_FAILS")), os.environ.get("ROAD_PAUSE")
 WRITES_FIRST_EVERY = 40
 """A failing event whose amount this divides has written before it fails."""
 VERSION = os.environ.get("ROAD_VERSION", "1")
@@ -131,7 +131,7 @@ async def count(session: WriteSession, key: str, unit: str, amount: int) -> None
             await session.execute(ADDITION, row)
         raise ValueError("no unit of that name")
     if PAUSE:
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(float(Path(PAUSE).read_text()))  # noqa: ASYNC240 - a few bytes from the cache
     session.later(ADDITION, row)
 
 
@@ -206,8 +206,8 @@ def clock_off(file: Path) -> None:
 
 async def main(name: str) -> None:
     settings = configuration.load()
-    if os.environ.get("ROAD_HASTY"):
-        inbox.NAK_SECONDS = (0.05,)
+    if longest := os.environ.get("ROAD_HASTY"):
+        inbox.NAK_SECONDS = tuple(min(seconds, float(longest)) for seconds in inbox.NAK_SECONDS)
     if offset := os.environ.get("ROAD_OFFSET"):
         clock_off(Path(offset))
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")

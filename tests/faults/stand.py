@@ -20,6 +20,7 @@ from shared import streams
 from shared.broker import servers_of
 from shared.bundled import _die_with_parent, free_port
 from shared.deadletters import dead_letters
+from shared.inbox import Hears
 from shared.outbox import waiting
 from tests.faults import road
 from tests.faults.ledger import Ledger, Producer
@@ -30,8 +31,8 @@ READY_SECONDS = 60
 class Runner:
     """One service process on its own port; started again whenever it dies, until it is stopped."""
 
-    def __init__(self, service: str, environment: dict[str, str], log: Path) -> None:
-        self.service, self.port, self.log = service, free_port(), log
+    def __init__(self, service: str, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self.service, self.command, self.port, self.log = service, command, free_port(), log
         self.environment = environment | {"THIDUA_PORT": str(self.port)}
         self.process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task | None = None
@@ -47,8 +48,7 @@ class Runner:
     async def _spawn(self) -> None:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.faults.road", self.service, env=os.environ | self.environment,
-                stdout=log, stderr=log, preexec_fn=_die_with_parent,
+                *self.command, env=os.environ | self.environment, stdout=log, stderr=log, preexec_fn=_die_with_parent
             )  # fmt: skip
 
     async def _supervise(self) -> None:
@@ -108,6 +108,8 @@ async def until(condition, seconds: float, otherwise=lambda: "", pause: float = 
 class Stand:
     """The servers' addresses, a folder, and the processes of a scenario."""
 
+    services: tuple[str, ...] = road.SERVICES
+
     def __init__(self, folder: Path, nats_url: str, database_url: str, seed: int, **environment: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +120,18 @@ class Stand:
         self.settings = configuration.load(self.environment)
         self.runners: list[Runner] = []
         self.ledger = Ledger(folder / "ledger.jsonl")
-        self.producer = Producer(lambda: self.of("reporting").address, self.ledger, seed)
+        self.producer = self.make_producer(seed)
+
+    def make_producer(self, seed: int) -> Producer:
+        return Producer(lambda: self.of("reporting").address, self.ledger, seed)
+
+    def command(self, service: str) -> list[str]:
+        """The command line of a service."""
+        return [sys.executable, "-m", "tests.faults.road", service]
+
+    def hears_of(self, service: str) -> Hears:
+        """What a service hears."""
+        return road.hears_of(service)
 
     def of(self, service: str) -> Runner:
         """The newest process of a service."""
@@ -134,7 +147,7 @@ class Stand:
 
     async def prepare(self) -> None:
         """Tables, streams and durables."""
-        for service in road.SERVICES:
+        for service in self.services:
             database = road.database_of(self.settings, service)
             await road.make_tables(database)
             await database.close()
@@ -145,13 +158,13 @@ class Stand:
             return await streams.provision(jetstream, streams.stream_configs([], self.settings.replicas), self.places())
 
     def places(self) -> list[streams.Durable]:
-        return streams.durables(map(road.hears_of, road.SERVICES), [])
+        return streams.durables(map(self.hears_of, self.services), [])
 
     async def start(self, *services: str, **environment: str) -> None:
         """Start processes, by default one of each service, and wait until they are ready."""
         made = [
-            Runner(service, self.environment | environment, self.folder / f"{service}-{len(self.runners) + number}.log")
-            for number, service in enumerate(services or road.SERVICES)
+            Runner(service, self.command(service), self.environment | environment, self.folder / f"{service}-{len(self.runners) + number}.log")
+            for number, service in enumerate(services or self.services)
         ]
         self.runners += made
         await asyncio.gather(*(runner.start() for runner in made))
@@ -169,7 +182,7 @@ class Stand:
         async with self.jetstream() as jetstream:
 
             async def at_rest() -> bool:
-                for service in road.SERVICES:
+                for service in self.services:
                     if await self.ask(service, waiting):
                         return False
                 try:
@@ -212,16 +225,16 @@ class Stand:
         """At rest, and rows, counts and sums per unit are the ledger's, in every service; how long coming to rest took."""
         took = await self.rest(seconds)
         expected = self.ledger.books()
-        for service in road.SERVICES:
+        for service in self.services:
             assert await self.books(service) == expected, f"{service} differs from the ledger"
             assert await self.dead(service) == 0
         return took
 
 
 @contextlib.asynccontextmanager
-async def stand(folder: Path, nats_url: str, database_url: str, seed: int, **environment: str):
+async def stand(folder: Path, nats_url: str, database_url: str, seed: int, kind: type[Stand] = Stand, **environment: str):
     """A stand, with tables and streams made; every process ended afterwards."""
-    made = Stand(folder, nats_url, database_url, seed, **environment)
+    made = kind(folder, nats_url, database_url, seed, **environment)
     try:
         await made.prepare()
         yield made

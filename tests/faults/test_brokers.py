@@ -54,7 +54,7 @@ async def test_the_broker_is_killed_and_started_again(stand, broker, figure):
             await broker.stop(signal.SIGKILL)
             await asyncio.sleep(1)
             await broker.start()
-            await asyncio.sleep(5)
+            await asyncio.sleep(3)
 
     carried, gap = await under_load(stand, restart)
     figure(f"3 broker killed {2 * LONG} times: {len(stand.ledger)} acknowledged at {carried:.0f}/s, 0 lost, longest gap {gap:.1f} s")

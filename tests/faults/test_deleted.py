@@ -37,6 +37,7 @@ async def applied(database) -> int:
         return await session.scalar(select(func.count()).select_from(inbox))
 
 
+@pytest.mark.parametrize("database_kind", ["postgres"])
 async def test_a_deleted_stream_is_made_again_and_refilled(loaded, figure, database_kind):
     before = len(loaded.ledger)
     async with loaded.jetstream() as jetstream:

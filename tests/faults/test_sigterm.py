@@ -24,7 +24,7 @@ async def replace_all(stand, dice: random.Random) -> list[tuple[int, float]]:
     return ended
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 async def test_every_service_is_replaced_under_load(stand, seed, figure, database_kind):
     await stand.start()
     dice, ended = random.Random(seed), []
