@@ -14,6 +14,7 @@ from sqlalchemy import Column, String, Table, select
 
 from shared.database import Database, Instant, WriteSession, fabric, upsert
 from shared.events.clock import MinuteTicked
+from shared.locks import lock
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,11 @@ class Clock:
 
 
 async def advance(session: WriteSession, instant: datetime, work: OnTick) -> bool:
-    """Handle a tick once: `work` does all that fell due since the last handled one; an older tick is ignored (False)."""
+    """Handle a tick once: `work` does all that fell due since the last handled one; an older tick is ignored (False).
+
+    One after the other: two replicas that have a tick each in hand would both do what fell due, and the older one would count last.
+    """
+    await lock(session, ["clock|minute"])
     since = await session.scalar(select(handled.c.instant).where(handled.c.name == "minute"))
     if since is not None and instant <= since:
         return False

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import nats.errors
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
-from sqlalchemy import ARRAY, Column, String, Table, bindparam, delete, select, text
+from sqlalchemy import Column, String, Table, bindparam, delete, select
 
 from shared import deadletters, telemetry
 from shared.clock import Clock, advance, is_early
@@ -23,6 +23,7 @@ from shared.events.clock import MinuteTicked
 from shared.hears import Handler
 from shared.hears import Hears as Hears
 from shared.hears import Touched as Touched
+from shared.locks import lock as lock
 from shared.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -57,25 +58,6 @@ def rest_seconds(delivered: int) -> float:
     least = NAK_SECONDS[min(delivered, len(NAK_SECONDS)) - 1]
     common = least / 2
     return least + common - (time.time() + least) % common
-
-
-_LOCK = text(
-    "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || held.key, 0))"
-    " FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS held(key, place) ORDER BY held.place"
-).bindparams(bindparam("keys", type_=ARRAY(String)))
-
-
-async def lock(session: WriteSession, keys: Iterable[str]) -> None:
-    """Hold each key until the transaction ends, in sorted order. SQLite has one writer and needs none of it.
-
-    What waits to be written is written first: whoever reads under a lock must see it.
-    """
-    await session.flush()
-    if session.get_bind().dialect.name == "postgresql":
-        held: set[str] = session.info.setdefault("locks", set())
-        if new := sorted(set(keys) - held):  # a batch of events asks for the same ones again and again
-            await session.execute(_LOCK, {"keys": new})
-            held.update(new)
 
 
 class HandlerFailed(Exception):

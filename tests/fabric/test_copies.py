@@ -203,3 +203,25 @@ async def test_a_disabled_officer_is_refused_even_when_the_appointment_arrives_l
         await security.on_officer_disabled(OfficerDisabled(officer="o", revision=2), session)
         with pytest.raises(SignInNeeded):
             await security.verify(session, key.issue(officer, security.wall_now()))
+
+
+@pytest.mark.parametrize("slower", ["older", "newer"])
+async def test_two_ticks_in_the_hands_of_two_replicas_are_handled_one_after_the_other(database, slower):
+    done: list[tuple[datetime | None, datetime]] = []
+
+    async def work(_: object, now: datetime, since: datetime | None) -> None:
+        if (now == NOW) == (slower == "older"):
+            await asyncio.sleep(0.1)  # the other replica catches up meanwhile
+        done.append((since, now))
+
+    async def handle(instant: datetime) -> None:
+        async with database.write() as session:
+            await clock.advance(session, instant, work)
+
+    ticks = [NOW, NOW + timedelta(minutes=1)]
+    await asyncio.gather(*map(handle, ticks if slower == "older" else reversed(ticks)))
+    assert [now for _, now in done] == sorted({now for _, now in done}), "in the order of time"
+    assert len({since for since, _ in done}) == len(done), "nothing that fell due is done twice"
+    known = clock.Clock(simulated=True)
+    await known.recall(database)
+    assert known.now() == ticks[1], "the newer tick counts"
