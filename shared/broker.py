@@ -30,6 +30,7 @@ HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = HEARTBEAT_SECONDS * 2 + 1
 LOOK_SECONDS = 0.5
 RENEW_PAUSE_SECONDS = 0.5
+GATHER_SECONDS = 0.2
 NANOSECONDS = 1_000_000_000
 HEARTBEAT_STATUS = "100"
 EXPIRED_STATUS = {"404", "408"}
@@ -62,6 +63,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             self._reply = self.connection.new_inbox()
             self.subscription = cast(Any, await self.connection.subscribe(self._reply, cb=self._land))
             self.add_task(self._consume_pull)
+            self.add_task(self.screen.end)
 
     async def _land(self, message: Msg) -> None:
         self.landed.append(message)
@@ -201,15 +203,20 @@ async def _deliveries(message: Any) -> list[Delivery]:
 
 
 class Screen:
-    """Checks each message against its contract; a bad one becomes a dead letter and is ended, so its neighbours are not held."""
+    """Checks each message against its contract; a bad one becomes a dead letter and is ended, so its neighbours are not held.
+
+    Bad ones come in swarms, and a transaction of their own for each batch would cost the good ones as much as they do themselves:
+    those of one moment are ended together. What is not ended yet when the process dies comes again.
+    """
 
     def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
+        self._bad: list[tuple[Msg, str]] = []
+        self._found = asyncio.Event()
 
     async def __call__(self, messages: list[Msg]) -> Batch:
         """The good ones, in order."""
         good: list[Delivery] = []
-        bad: list[tuple[Msg, str]] = []
         for message in messages:
             delivered = message.metadata.num_delivered
             try:
@@ -218,12 +225,23 @@ class Screen:
                 if delivered < MAX_DELIVER:  # while programs are replaced one by one, a newer one may take it
                     await message.nak(delay=rest_seconds(delivered))
                 else:
-                    bad.append((message, str(error)))
+                    self._put_aside(message, error)
             except Unreadable as error:
-                bad.append((message, str(error)))
-        if bad:
-            await self._end(bad)
+                self._put_aside(message, error)
         return Batch(good)
+
+    def _put_aside(self, message: Msg, error: Unreadable) -> None:
+        self._bad.append((message, str(error)))
+        self._found.set()
+
+    async def end(self) -> None:
+        """End what was put aside, moment by moment, until cancelled."""
+        while True:
+            await self._found.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._found.clear()
+            bad, self._bad = self._bad, []
+            await self._end(bad)
 
     async def _end(self, bad: list[tuple[Msg, str]]) -> None:
         try:
