@@ -11,6 +11,7 @@ import nats
 import nats.errors
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
+from faststream.nats.security import NatsNKey
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -19,6 +20,7 @@ from nats.js.api import ConsumerConfig
 from shared import deadletters
 from shared.delivery import Delivery, UnknownType, Unreadable, read
 from shared.inbox import MAX_DELIVER, Inbox, rest_seconds
+from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 framework_log = logging.getLogger("thidua.faststream")
@@ -136,14 +138,14 @@ def servers_of(url: str) -> list[str]:
     return [one.strip() for one in url.split(",")]
 
 
-def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
+def connect(settings: Settings, *, service: str) -> NatsBroker:
     """A FastStream broker for one service: reconnects for ever, has its own inbox prefix, logs what the server complains of."""
 
     async def on_error(error: Exception) -> None:
         log.warning("broker: %s", error)
 
     return NatsBroker(
-        servers_of(url),
+        servers_of(settings.nats_url),
         name=f"thidua-{service}",
         inbox_prefix=f"_INBOX_{service}",
         max_reconnect_attempts=-1,
@@ -152,17 +154,33 @@ def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
         apply_types=False,
         logger=framework_log,
         graceful_timeout=10,
-        **options,
+        security=NatsNKey.from_seed(settings.nats_seed.get_secret_value()) if settings.nats_seed else None,
     )
 
 
-async def open_once(url: str) -> Client:
-    """A plain connection for a command: raises `NoServersError` at once when nothing answers, instead of trying on."""
+async def open_once(settings: Settings, service: str = "") -> Client:
+    """A plain connection for a command, or for a service that is not running yet: raises `NoServersError` at once when nothing answers."""
 
     async def on_error(error: Exception) -> None:
         log.debug("broker: %s", error)
 
-    return await nats.connect(servers_of(url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3)
+    return await nats.connect(
+        servers_of(settings.nats_url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3,
+        inbox_prefix=f"_INBOX_{service}" if service else "_INBOX",
+        nkeys_seed_str=settings.nats_seed.get_secret_value() if settings.nats_seed else None,
+    )  # fmt: skip
+
+
+async def servers(connection: Client) -> list[str]:
+    """The ids of a broker's servers, asked over a connection of the system account; one that says nothing for a moment is left out."""
+    inbox = connection.new_inbox()
+    answers = await connection.subscribe(inbox)
+    await connection.publish("$SYS.REQ.SERVER.PING", b"", reply=inbox)
+    found: list[str] = []
+    with contextlib.suppress(nats.errors.TimeoutError):
+        while True:
+            found.append(json.loads((await answers.next_msg(timeout=LOOK_SECONDS)).data)["server"]["id"])
+    return found
 
 
 async def disconnect(broker: NatsBroker) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.reporting import intake, observations, participants, rounds
+from services.reporting import admissions, intake, observations, participants, rounds
 from shared import campaigns, security, units
 from shared.database import WriteSession
 from shared.delivery import Inbound, Meta
@@ -16,7 +16,9 @@ from shared.events.registration import (
     OfficerAppointed,
     OfficerDisabled,
     ParticipationApproved,
+    PartnerAdmitted,
     PartnerRegistered,
+    PartnerRevoked,
     SessionEnded,
     UnitChanged,
 )
@@ -84,6 +86,16 @@ async def on_commitment_approved(event: CommitmentApproved, session: WriteSessio
 async def on_partner_registered(event: PartnerRegistered, session: WriteSession, _: Meta) -> set[str]:
     await observations.register_partner(event, session)
     return {WAITING}
+
+
+@hears
+async def on_partner_admitted(event: PartnerAdmitted, session: WriteSession, _: Meta) -> None:
+    await admissions.admit(event, session)
+
+
+@hears
+async def on_partner_revoked(event: PartnerRevoked, session: WriteSession, _: Meta) -> None:
+    await admissions.revoke(event, session)
 
 
 @hears

@@ -20,6 +20,8 @@ ACTIONS = {
     "participation.returned": Message("Trả lại đăng ký"),
     "participation.saved": Message("Lưu đăng ký"),
     "participation.submitted": Message("Gửi đăng ký"),
+    "partner.key-issued": Message("Cấp khóa cho hệ thống đối tác"),
+    "partner.revoked": Message("Thu hồi khóa của hệ thống đối tác"),
     "ranking.frozen": Message("Chốt kết quả xếp hạng"),
     "report.corrected": Message("Đính chính báo cáo"),
     "report.returned": Message("Trả lại báo cáo"),
