@@ -74,6 +74,18 @@ class WriteSession(ReadSession):
             await self.execute(statement, rows)
         await super().flush(objects)
 
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """A trial: what is done inside is undone at its end, events and all. Locks taken inside are let go."""
+        await self.flush()
+        trial = await self.begin_nested()
+        mark = self.mark()
+        try:
+            yield
+        finally:
+            await trial.rollback()
+            self.restore(mark)
+
     def at_commit(self, work: "AtCommit") -> None:
         """Have `work(session)` done once, as the transaction's last step."""
         pending: list[AtCommit] = self.info.setdefault("at_commit", [])

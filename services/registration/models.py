@@ -19,7 +19,7 @@ Prose = Annotated[str, mapped_column(Text)]
 class Record(DeclarativeBase):
     """A row of registration's database."""
 
-    type_annotation_map = {datetime: Instant, Decimal: Exact, date: Date, list[Any]: JSON}  # noqa: RUF012 - SQLAlchemy's way
+    type_annotation_map = {datetime: Instant, Decimal: Exact, date: Date, list[Any]: JSON, dict[str, Any]: JSON}  # noqa: RUF012 - SQLAlchemy's way
 
 
 metadata = Record.metadata
@@ -253,3 +253,23 @@ class PartnerCredential(Record):
     issued_at: Mapped[datetime]
     issued_by: Mapped[Name]
     expires_at: Mapped[datetime | None]
+
+
+class Proposal(Record):
+    """What a partner says of a work or of units: `facts` is the event that told it."""
+
+    __tablename__ = "proposals"
+    __table_args__ = (Index("proposals_of_campaign", "campaign", "state"),)
+
+    id: Mapped[Key]
+    kind: Mapped[Code]
+    campaign: Mapped[Code]
+    client: Mapped[Code]
+    event: Mapped[Name]
+    unit: Mapped[Id | None]
+    facts: Mapped[dict[str, Any]]
+    state: Mapped[Code]
+    proposed_at: Mapped[datetime]
+    decided_by: Mapped[Name | None]
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[Prose]

@@ -176,6 +176,14 @@ admissions = Table(
 )
 """By which keys a partner comes in and at which pace. One without a row was never given keys: it comes over the broker alone, unlimited."""
 
+paces = Table(
+    "paces",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("minute", Instant, nullable=False),
+    Column("taken", Integer, nullable=False),
+)
+
 inbound = Table(
     "inbound_events",
     metadata,

@@ -22,6 +22,8 @@ ACTIONS = {
     "participation.submitted": Message("Gửi đăng ký"),
     "partner.key-issued": Message("Cấp khóa cho hệ thống đối tác"),
     "partner.revoked": Message("Thu hồi khóa của hệ thống đối tác"),
+    "proposal.confirmed": Message("Xác nhận đề nghị từ hệ thống khác"),
+    "proposal.declined": Message("Từ chối đề nghị từ hệ thống khác"),
     "ranking.frozen": Message("Chốt kết quả xếp hạng"),
     "report.corrected": Message("Đính chính báo cáo"),
     "report.returned": Message("Trả lại báo cáo"),

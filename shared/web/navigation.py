@@ -31,6 +31,7 @@ WAYS = (
     Way("/registration/amendments", Message("Điều chỉnh mục tiêu"), (Role.HEAD, Role.SECRETARY)),
     Way("/registration/participations", Message("Duyệt đăng ký"), (*COUNCIL, Role.AUDITOR)),
     Way("/registration/works", Message("Công trình"), (Role.CLERK, Role.HEAD, *COUNCIL)),
+    Way("/registration/proposals", Message("Đề nghị từ hệ thống khác"), (Role.CLERK, Role.HEAD, Role.SECRETARY)),
     Way("/registration/units", Message("Cây đơn vị"), tuple(Role)),
     Way("/registration/campaign", Message("Phong trào"), tuple(Role)),
     Way("/evaluation/council", Message("Hội đồng"), COUNCIL),

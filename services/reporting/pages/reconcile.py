@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.reporting import completeness, discrepancies, intake, participants, reconciliation
+from services.reporting import completeness, discrepancies, ledger, participants, reconciliation
 from services.reporting.forms import Reading
 from services.reporting.pages.due import Campaign
 from services.reporting.pages.words import KEPT, STATES
@@ -72,8 +72,8 @@ async def list_inbound(request: Request, here: Here, officer: SignedIn, state: s
     """Partners' events with what became of them."""
     officer.must_hold(*READERS)
     async with here.database.read() as session:
-        rows = await intake.listed(session, state, client)
-        counts = await intake.counts(session)
+        rows = await ledger.listed(session, state, client)
+        counts = await ledger.counts(session)
         campaigns = await participants.campaign_named(session, "")
     return render(request, "inbound.html", campaign=campaigns, rows=rows, counts=counts, states=STATES, state=state, client=client)
 
@@ -83,7 +83,7 @@ async def show_inbound(request: Request, here: Here, officer: SignedIn, event: s
     """One partner's event whole: attributes, body, faults."""
     officer.must_hold(*READERS)
     async with here.database.read() as session:
-        row = await intake.find(session, event)
+        row = await ledger.find(session, event)
         campaign = await participants.campaign_named(session, "")
     return render(request, "inbound_event.html", campaign=campaign, row=row, states=STATES, body=_readable(row.body))
 

@@ -42,6 +42,7 @@ STATES = {
     State.REJECTED: (Message("Từ chối"), "poor"),
     State.CONFLICT: (Message("Trùng mã, khác nội dung"), "poor"),
     State.WAITING: (Message("Đang chờ"), "fair"),
+    State.PARKED: (Message("Giữ lại vì vượt hạn mức"), "fair"),
 }
 KEPT = {
     "unit": Message("Giữ số của đơn vị"),

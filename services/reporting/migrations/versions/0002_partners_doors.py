@@ -24,6 +24,12 @@ def upgrade() -> None:
     sa.Column("revoked", sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint("client")
     )
+    op.create_table("paces",
+    sa.Column("client", sa.String(length=64), nullable=False),
+    sa.Column("minute", database.Instant(length=27), nullable=False),
+    sa.Column("taken", sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint("client")
+    )
     with op.batch_alter_table("inbound_events") as batch_op:
         batch_op.add_column(sa.Column("receipt", sa.String(length=160), nullable=True))
         batch_op.add_column(sa.Column("happened_at", database.Instant(length=27), nullable=True))
@@ -42,6 +48,7 @@ def downgrade() -> None:
             batch_op.drop_index(index)
         for column in ("superseded_by", "effect", "sandbox", "traceparent", "happened_at", "receipt"):
             batch_op.drop_column(column)
+    op.drop_table("paces")
     op.drop_table("admissions")
     with op.batch_alter_table("partners") as batch_op:
         batch_op.drop_column("units")
