@@ -22,6 +22,7 @@ PUBLISHERS = {
     "shared/outbox.py",  # domain events
     "shared/publishing.py",  # how they travel
     "shared/clock.py",  # ticks, which have no transaction
+    "services/reporting/door.py",  # partners' own events, passed on as they came
     "shared/broker.py",  # pull requests to the broker itself
 }
 COMMITTERS = {

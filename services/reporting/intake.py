@@ -48,7 +48,7 @@ async def take_in(session: WriteSession, message: Inbound, meta: Meta) -> None:
 
     An id under which everything so far was refused may come again, mended: it then counts once, as what it became.
     """
-    envelope = envelopes.read(message, meta.time)
+    envelope = envelopes.read(message, max(meta.time, meta.stored or meta.time))  # in simulation senders still live by the wall
     if not envelope.id:
         await _keep(session, message, envelope, State.REJECTED, meta)
         return
@@ -70,8 +70,9 @@ async def take_in(session: WriteSession, message: Inbound, meta: Meta) -> None:
 async def _admit(session: WriteSession, message: Inbound, envelope: Envelope, meta: Meta) -> str:
     """A new event: refused at the door, parked beyond the quota, or decided. Returns its row's id."""
     admission = await admissions.of_client(session, envelope.client)
-    envelope.faults.extend(_door_faults(admission, message, envelope, meta.stored or meta.time))
-    if admission and not admission.revoked and not await paces.take(session, envelope.client, admission.quota, meta.time):
+    strange = _door_faults(admission, message, envelope, meta.stored or meta.time)
+    envelope.faults.extend(strange)
+    if admission and not strange and not await paces.take(session, envelope.client, admission.quota, meta.time):
         return await _park(session, message, envelope, meta, admission.quota)
     row = await _keep(session, message, envelope, State.REJECTED if envelope.faults else State.WAITING, meta)
     if not envelope.faults:
@@ -79,11 +80,14 @@ async def _admit(session: WriteSession, message: Inbound, envelope: Envelope, me
     return row
 
 
+_REVOKED = (Fault("", Message("Quyền gửi của hệ thống này đã bị thu hồi."), Message("Hãy liên hệ Thường trực Hội đồng.")),)
+
+
 def _door_faults(admission: Any, message: Inbound, envelope: Envelope, arrived: datetime) -> list[Fault]:
     if admission is None:
         return []
     if admission.revoked:
-        return [Fault("", Message("Quyền gửi của hệ thống này đã bị thu hồi."), Message("Hãy liên hệ Thường trực Hội đồng."))]
+        return [*_REVOKED]
     if admission.signing_keys:
         return signatures.faults_of(message.headers, message.body, envelope.id, admission.signing_keys, arrived)
     return []
@@ -133,7 +137,12 @@ async def _keep(session: WriteSession, message: Inbound, envelope: Envelope, sta
 
 def receipt_of(meta: Meta) -> str:
     """The place of an event in its stream, which the sender got as receipt."""
-    return f"{meta.stream}:{meta.sequence}"
+    return receipt_at(meta.stream, meta.sequence)
+
+
+def receipt_at(stream: str, sequence: int) -> str:
+    """A place in a stream as a receipt; the same sequence comes never again in a stream."""
+    return f"{stream}:{sequence}"
 
 
 async def _decide(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> None:
@@ -158,6 +167,24 @@ async def _effect(session: WriteSession, envelope: Envelope, now: datetime) -> s
         return await kind(session, sender, envelope.data, now)
     async with session.undone():
         return f"{envelopes.SANDBOX}:{await kind(session, sender, envelope.data, now)}"
+
+
+async def faults_of(session: WriteSession, message: Inbound, now: datetime, wall: datetime) -> list[Fault]:
+    """What would be wrong with a message, signature and quota apart. Whoever asks undoes the transaction."""
+    envelope = envelopes.read(message, max(now, wall))
+    if envelope.id and not envelope.faults:
+        try:
+            await _effect(session, envelope, now)
+        except NotHeardYet:
+            envelope.faults.append(_unregistered())
+        except Refused as refusal:
+            envelope.faults.extend(refusal.faults)
+    return envelope.faults
+
+
+def _unregistered() -> Fault:
+    cure = Message("Hãy kiểm tra mã phong trào, hoặc đăng ký hệ thống với Thường trực Hội đồng.")
+    return Fault("campaign", Message("Không có phong trào này, hoặc hệ thống chưa đăng ký với phong trào."), cure)
 
 
 def _told(envelope: Envelope) -> tuple[FieldFault, ...]:
@@ -194,8 +221,7 @@ async def on_tick(session: WriteSession, now: datetime) -> None:
     for row in await _in_state(session, State.WAITING):
         if row.received_at + PATIENCE <= now:
             envelope = _reread(row)
-            cure = Message("Hãy kiểm tra mã phong trào, hoặc đăng ký hệ thống với Thường trực Hội đồng.")
-            envelope.faults.append(Fault("campaign", Message("Không có phong trào này, hoặc hệ thống chưa đăng ký với phong trào."), cure))
+            envelope.faults.append(_unregistered())
             await _refuse(session, row.id, envelope, State.REJECTED, now)
     await _release(session, now)
 
@@ -208,7 +234,7 @@ async def _release(session: WriteSession, now: datetime) -> None:
             full.add(row.client)
             continue
         envelope = _reread(row)
-        envelope.faults.extend(_door_faults(admission, _message(row), envelope, row.received_at))
+        envelope.faults.extend(_REVOKED if admission.revoked else ())
         if envelope.faults:
             await _refuse(session, row.id, envelope, State.REJECTED, now)
         else:
@@ -221,9 +247,5 @@ async def _in_state(session: ReadSession, state: State, limit: int | None = None
     return (await session.execute(query)).all()
 
 
-def _message(row: Any) -> Inbound:
-    return Inbound(row.subject, row.headers, row.body)
-
-
 def _reread(row: Any) -> Envelope:
-    return envelopes.read(_message(row), row.received_at)
+    return envelopes.read(Inbound(row.subject, row.headers, row.body))

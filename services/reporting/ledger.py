@@ -10,6 +10,8 @@ from services.reporting.models import inbound
 from shared.database import ReadSession
 from shared.messages import Fault, Message, NotFound
 
+RECEIVED, SUPERSEDED = "received", "superseded"
+"""States that no row has: in the stream and not decided yet; accepted or refused, and replaced by a later event."""
 IN_EARNEST = func.coalesce(inbound.c.sandbox, False).is_(False)
 
 
@@ -22,6 +24,16 @@ async def listed(session: ReadSession, state: str = "", client: str = "", limit:
     if client:
         query = query.where(inbound.c.client == client)
     return (await session.execute(query)).all()
+
+
+async def by_receipt(session: ReadSession, client: str, receipt: str) -> Any:
+    """A client's event by its receipt, or None."""
+    return (await session.execute(select(inbound).where(inbound.c.receipt == receipt, inbound.c.client == client))).one_or_none()
+
+
+def state_of(row: Any) -> str:
+    """What became of an event, as its sender sees it."""
+    return SUPERSEDED if row.superseded_by else str(row.state)
 
 
 async def find(session: ReadSession, event: str) -> Any:
