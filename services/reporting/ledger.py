@@ -1,7 +1,9 @@
 """What partners sent, read: lists, one event whole, and the counts that must add up. What was only tried out counts for itself."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from statistics import median
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
@@ -10,8 +12,8 @@ from services.reporting.models import inbound
 from shared.database import ReadSession
 from shared.messages import Fault, Message, NotFound
 
-RECEIVED, SUPERSEDED = "received", "superseded"
-"""States that no row has: in the stream and not decided yet; accepted or refused, and replaced by a later event."""
+RECEIVED, SUPERSEDED, DUPLICATE = "received", "superseded", "duplicate"
+"""States that no row has: in the stream and not decided yet; replaced by a later event; the same again, counted at the first."""
 IN_EARNEST = func.coalesce(inbound.c.sandbox, False).is_(False)
 
 
@@ -59,3 +61,37 @@ async def counts(session: ReadSession) -> dict[str, int]:
         "waiting": number[State.WAITING],
         "parked": number[State.PARKED],
     }
+
+
+class Day(NamedTuple):
+    """A partner's day: events by state, how many different ones were sent and taken, and how long they were on their way, in seconds."""
+
+    states: dict[str, int]
+    sent: int
+    taken: int
+    newest: datetime | None
+    delay: float | None
+
+
+async def day(session: ReadSession, client: str, since: datetime) -> Day:
+    """What came from a client since an instant. An event that was refused and came again mended is one event."""
+    columns = (inbound.c.event, inbound.c.state, inbound.c.superseded_by, inbound.c.repeats, inbound.c.received_at, inbound.c.happened_at)
+    query = select(*columns).where(inbound.c.client == client, inbound.c.received_at >= since, IN_EARNEST)
+    states = dict.fromkeys((RECEIVED, *State, SUPERSEDED, DUPLICATE), 0)
+    sent, taken, newest, delays = set(), set(), None, []
+    for row in (await session.execute(query)).all():
+        states[state_of(row)] += 1
+        states[DUPLICATE] += row.repeats
+        states[RECEIVED] += 1 + row.repeats
+        sent.add(row.event)
+        if row.state == State.ACCEPTED:
+            taken.add(row.event)
+        newest = max(newest or row.received_at, row.received_at)
+        delays += [max(0.0, (row.received_at - row.happened_at).total_seconds())] if row.happened_at else []
+    return Day(states, len(sent), len(taken), newest, median(delays) if delays else None)
+
+
+async def to_mend(session: ReadSession, client: str, limit: int = 50) -> Sequence[Any]:
+    """A partner's refused events that have not come again mended, newest first, whole."""
+    query = select(inbound).where(inbound.c.client == client, inbound.c.state == State.REJECTED, inbound.c.superseded_by.is_(None))
+    return (await session.execute(query.order_by(inbound.c.received_at.desc()).limit(limit))).all()

@@ -102,16 +102,27 @@ async def listed(here: Here, client: Partner, state: str = "", limit: int = 100)
 @router.get("/events/{receipt}")
 async def one(here: Here, client: Partner, receipt: str) -> dict[str, Any]:
     """What became of the event with this receipt."""
+    stream, _, sequence = receipt.rpartition(":")
+    if stream != streams.stream_of_client(client) or not sequence.isdigit():
+        raise _no_such()
+    decided = await _is_decided(here, stream, int(sequence))  # asked first: it may be decided while we look
     async with here.database.read() as session:
         row = await ledger.by_receipt(session, client, receipt)
     if row is not None:
         return _answer(row)
-    stream, _, sequence = receipt.rpartition(":")
-    if stream == streams.stream_of_client(client) and sequence.isdigit():
-        last = (await here.jetstream.stream_info(stream)).state.last_seq
-        if 0 < int(sequence) <= last:
-            return {"receipt": receipt, "state": ledger.RECEIVED, "faults": []}
-    raise NotFound(Fault("receipt", Message("Không có sự kiện này.")))
+    return {"receipt": receipt, "state": ledger.DUPLICATE if decided else ledger.RECEIVED, "faults": []}
+
+
+async def _is_decided(here: Service, stream: str, sequence: int) -> bool:
+    """Whether the intake has been past a place in a stream. Raises `NotFound` for a place where nothing is."""
+    if not 0 < sequence <= (await here.jetstream.stream_info(stream)).state.last_seq:
+        raise _no_such()
+    floor = (await here.jetstream.consumer_info(stream, here.name)).ack_floor
+    return floor is not None and sequence <= floor.stream_seq
+
+
+def _no_such() -> NotFound:
+    return NotFound(Fault("receipt", Message("Không có sự kiện này.")))
 
 
 def _answer(row: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from services.reporting.forms import Reading
 from services.reporting.models import partners
 from shared import campaigns, units
-from shared.database import ReadSession, WriteSession, upsert
+from shared.database import ReadSession, WriteSession, rows_of, upsert
 from shared.events.campaign import Campaign
 from shared.events.registration import PartnerRegistered
 from shared.events.reporting import IndicatorObserved
@@ -110,3 +110,14 @@ async def own_unit(session: ReadSession, scope: Scope, named: Named, on: date) -
 
 async def _in_branches(session: ReadSession, branches: Sequence[str] | None, unit: str, on: date) -> bool:
     return not branches or not {unit, *await units.ancestors(session, unit, on)}.isdisjoint(branches)
+
+
+async def partners_of(session: ReadSession, campaign: str) -> Sequence[Any]:
+    """The partners of a campaign, by client name."""
+    return (await session.execute(select(partners).where(partners.c.campaign == campaign).order_by(partners.c.client))).all()
+
+
+async def newest(session: ReadSession, client: str) -> Any:
+    """A partner in the newest campaign that knows it, or None."""
+    rows = {row.campaign: row for row in await rows_of(session, partners, client=client)}
+    return next((rows[campaign.code] for campaign in await campaigns.listed(session) if campaign.code in rows), None)

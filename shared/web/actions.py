@@ -20,6 +20,7 @@ ACTIONS = {
     "participation.returned": Message("Trả lại đăng ký"),
     "participation.saved": Message("Lưu đăng ký"),
     "participation.submitted": Message("Gửi đăng ký"),
+    "partner.event-sent": Message("Gửi sự kiện thay cho hệ thống đối tác"),
     "partner.key-issued": Message("Cấp khóa cho hệ thống đối tác"),
     "partner.revoked": Message("Thu hồi khóa của hệ thống đối tác"),
     "proposal.confirmed": Message("Xác nhận đề nghị từ hệ thống khác"),

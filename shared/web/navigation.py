@@ -37,6 +37,7 @@ WAYS = (
     Way("/evaluation/council", Message("Hội đồng"), COUNCIL),
     Way("/evaluation/rankings", Message("Kết quả đã chốt"), (*COUNCIL, Role.AUDITOR)),
     Way("/reporting/inbound", Message("Dữ liệu từ hệ thống khác"), (Role.OPERATOR, Role.SECRETARY, Role.AUDITOR)),
+    Way("/reporting/partners", Message("Hệ thống gửi dữ liệu"), (Role.CLERK, Role.HEAD, Role.OPERATOR)),
     Way("/notification/log", Message("Nhật ký gửi thư"), (Role.OPERATOR, Role.SECRETARY, Role.AUDITOR)),
     Way("/registration/officers", Message("Tài khoản"), (Role.OPERATOR,)),
     Way("/registration/partners", Message("Hệ thống đối tác"), (Role.OPERATOR,)),

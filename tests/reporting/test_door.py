@@ -158,6 +158,11 @@ async def test_past_its_quota_a_partner_is_told_to_wait_and_others_are_not(desk:
     assert (await post(desk, json.dumps(observed("30")), key=OTHER_KEY, **binary())).status_code == 202
 
 
+async def test_the_same_event_again_is_told_to_be_a_duplicate(desk: Desk) -> None:
+    assert (await sent(desk, json.dumps(observed("30")), **binary()))["state"] == "accepted"
+    assert (await sent(desk, json.dumps(observed("30")), **binary()))["state"] == "duplicate"
+
+
 async def test_a_full_stream_refuses_its_sender_alone(desk: Desk) -> None:
     config = (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).config
     await desk.service.jetstream.update_stream(StreamConfig(**config.__dict__ | {"max_msgs": 1}))
