@@ -1,8 +1,6 @@
 """The broker's accounts, generated from contracts and partners' keys, on a real server: every cell is allowed or refused as declared."""
 
 import asyncio
-import contextlib
-import json
 from collections.abc import AsyncIterator, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -14,81 +12,24 @@ from nats.errors import Error, NoServersError
 
 from shared import broker_keys, gates, permissions, streams
 from shared import settings as configuration
-from shared.broker import open_once, servers
+from shared.broker import open_once
 from shared.events import REGISTRY, Audience
 from shared.events.clock import MinuteTicked
 from shared.events.registration import UnitChanged
 from shared.events.reporting import EventRejected, IndicatorObserved
-from shared.inbox import Hears
 from shared.migrations import migrate
 from shared.permissions import PARTNER_API
 from shared.service import Service
 from shared.settings import SERVICES
-from tests.fabric.servers import nats_server
+from tests.fabric.house import CLIENTS, HEARS, House, opened
 
-CLIENTS = ("kho-bac", "thong-ke")
 STREAMS = [*(service.upper() for service in SERVICES), "CLOCK", *(streams.stream_of_client(client) for client in CLIENTS)]
-HEARS: list[Hears] = [import_module(f"services.{service}.subscribers").hears for service in SERVICES]
 API = "$JS.API"
-
-
-class House:
-    """A broker with accounts, and everybody's seeds."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
-        self.seeds = {user: broker_keys.seed_of(folder / "keys", user) for user in permissions.USERS}
-        self.partners: dict[str, list[str]] = {}
-
-    def issue(self, client: str, *, instead: bool = False) -> str:
-        """A key of a partner, beside or instead of the ones before; returns its seed."""
-        seed, public = broker_keys.new_seed()
-        self.partners[client] = [*([] if instead else self.partners.get(client, [])), public]
-        self.seeds[client] = seed
-        return seed
-
-    def write(self) -> None:
-        own = broker_keys.public_keys(self.folder / "keys", permissions.USERS)
-        text = permissions.render(permissions.accounts(HEARS, own, self.partners))
-        (self.folder / "accounts.conf").write_text(text)
-
-    async def reload(self) -> None:
-        self.write()
-        async with self.connected("system") as system:
-            [server] = await servers(system)
-            answer = json.loads((await system.request(f"$SYS.REQ.SERVER.{server}.RELOAD", b"", timeout=5)).data)
-            assert "error" not in answer
-
-    @contextlib.asynccontextmanager
-    async def connected(self, user: str, complaints: list[str] | None = None, seed: str = "") -> AsyncIterator[Client]:
-        async def complain(error: Exception) -> None:
-            if complaints is not None:
-                complaints.append(str(error))
-
-        prefix = f"_INBOX_{user}" if user in SERVICES else "_INBOX"
-        connection = await nats.connect(
-            self.url, nkeys_seed_str=seed or self.seeds[user], inbox_prefix=prefix, error_cb=complain, allow_reconnect=False, connect_timeout=5
-        )
-        try:
-            yield connection
-        finally:
-            with contextlib.suppress(Error):
-                await connection.close()
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    broker_keys.make(tmp_path / "keys", permissions.USERS)
-    made = House(tmp_path, "")
-    for client in CLIENTS:
-        made.issue(client)
-    made.write()
-    async with nats_server(tmp_path, cluster='include "accounts.conf"') as address:
-        made.url = address.nats
-        async with made.connected("operator") as operator:
-            configs = streams.stream_configs(CLIENTS, 1)
-            places = [*streams.durables(HEARS, CLIENTS), *streams.partner_durables(CLIENTS)]
-            await streams.provision(operator.jetstream(), configs, places)
+    async with opened(tmp_path) as made:
         yield made
 
 

@@ -45,8 +45,7 @@ STATES = {
     State.WAITING: (Message("Đang chờ"), "fair"),
     State.PARKED: (Message("Giữ lại vì vượt hạn mức"), "fair"),
 }
-PARTNER_STATES = STATES | {
-    ledger.RECEIVED: (Message("Đã đến"), "accent"),
+PARTNER_STATES = {ledger.RECEIVED: (Message("Đã đến"), "accent")} | STATES | {
     ledger.SUPERSEDED: (Message("Đã được thay"), "muted"),
     ledger.DUPLICATE: (Message("Gửi trùng"), "muted"),
 }
