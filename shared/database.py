@@ -78,13 +78,12 @@ class WriteSession(ReadSession):
     async def undone(self) -> AsyncIterator[None]:
         """A trial: what is done inside is undone at its end, events and all. Locks taken inside are let go."""
         await self.flush()
-        trial = await self.begin_nested()
-        mark = self.mark()
+        waiting, trial = _extent(self.info), await self.begin_nested()
         try:
             yield
         finally:
             await trial.rollback()
-            self.restore(mark)
+            self.restore(Mark(0, waiting))
 
     def at_commit(self, work: "AtCommit") -> None:
         """Have `work(session)` done once, as the transaction's last step."""

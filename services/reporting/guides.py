@@ -69,7 +69,7 @@ SENDING = {
 nats --server {nats} --nkey {client}.seed request {subject} -H "content-type:{type}" "$(cat event.json)"
 """,
     "curl": """\
-curl {web}/reporting/api/events -H "authorization: Bearer $THIDUA_KEY" -H "content-type: {type}" --data-binary @event.json
+curl {web}/reporting/api/events -H "authorization: Bearer $PARTNER_KEY" -H "content-type: {type}" --data-binary @event.json
 """,
     "Python": """\
 # pip install "nats-py[nkeys]"

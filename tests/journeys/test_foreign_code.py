@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -49,8 +50,8 @@ def node() -> tuple[str, str]:
     if not (made / "complete").exists():
         fresh = made.with_name(f"{made.name}-{os.getpid()}")
         shutil.copytree(PROGRAMS, fresh)
-        command = f'"{npm}" install --no-audit --no-fund --no-package-lock --silent --prefix "{fresh}"'
-        if os.system(command) != 0:
+        install = (npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent", "--prefix", str(fresh))
+        if subprocess.run(install, check=False, stdin=subprocess.DEVNULL).returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
             pytest.skip("npm cannot install the official SDKs here")
         (fresh / "complete").touch()
@@ -141,7 +142,7 @@ async def test_the_guides_python_and_curl_commands_work_as_they_stand(town: Town
     (folder / "send.py").write_text(one.commands["Python"])
     assert await run(sys.executable, "send.py", folder=folder) == "INBOUND_kho-bac:1\n"
     if shutil.which("curl"):
-        answer = json.loads(await run("bash", "-c", one.commands["curl"], folder=folder, THIDUA_KEY=KEY))
+        answer = json.loads(await run("bash", "-c", one.commands["curl"], folder=folder, PARTNER_KEY=KEY))
         assert answer["events"][0]["receipt"] == "INBOUND_kho-bac:2"
     assert await town.states(1) == {one.example["id"]: "accepted"}
     (folder / "event.json").write_text("{")
