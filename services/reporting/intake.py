@@ -13,7 +13,7 @@ from services.reporting.envelopes import Envelope
 from services.reporting.forms import is_sound, sound
 from services.reporting.kinds import KINDS
 from services.reporting.models import inbound, partners
-from services.reporting.scope import NotHeardYet, Sender
+from services.reporting.scope import Effect, NotHeardYet, Sender
 from shared import outbox
 from shared.database import ReadSession, WriteSession
 from shared.delivery import Inbound, Meta
@@ -154,19 +154,20 @@ async def _decide(session: WriteSession, row: str, envelope: Envelope, now: date
         envelope.faults.extend(refusal.faults)
         await _refuse(session, row, envelope, State.REJECTED, now)
         return
-    before = inbound.c.client == envelope.client, inbound.c.effect == effect, inbound.c.superseded_by.is_(None)
+    what = f"{envelopes.SANDBOX}:{effect}" if envelope.sandbox else str(effect)
+    before = inbound.c.client == envelope.client, inbound.c.effect == what, inbound.c.superseded_by.is_(None)
     await session.execute(update(inbound).where(*before).values(superseded_by=row))
-    values = {"state": State.ACCEPTED, "effect": effect, "faults": [], "decided_at": now}
+    values = {"state": State.ACCEPTED, "effect": what, "effect_revision": effect.revision, "faults": [], "decided_at": now}
     await session.execute(update(inbound).where(inbound.c.id == row).values(values))
 
 
-async def _effect(session: WriteSession, envelope: Envelope, now: datetime) -> str:
+async def _effect(session: WriteSession, envelope: Envelope, now: datetime) -> Effect:
     """What the event becomes. In the sandbox everything is done as in earnest, and then undone."""
     sender, kind = Sender(envelope.client, envelope.id), KINDS[envelope.type]
     if not envelope.sandbox:
         return await kind(session, sender, envelope.data, now)
     async with session.undone():
-        return f"{envelopes.SANDBOX}:{await kind(session, sender, envelope.data, now)}"
+        return await kind(session, sender, envelope.data, now)
 
 
 async def faults_of(session: WriteSession, message: Inbound, now: datetime, wall: datetime) -> list[Fault]:

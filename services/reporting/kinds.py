@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.reporting import observations, on_behalf, proposals
-from services.reporting.scope import Sender
+from services.reporting.scope import Effect, Sender
 from shared.database import WriteSession
 from shared.events.reporting import (
     IndicatorCorrected,
@@ -15,8 +15,8 @@ from shared.events.reporting import (
     WorkReported,
 )
 
-Kind = Callable[[WriteSession, Sender, Any, datetime], Awaitable[str]]
-"""`async def kind(session, sender, data, now) -> "what:id"`. Raises `Refused` with every fault, having changed nothing, or `NotHeardYet`."""
+Kind = Callable[[WriteSession, Sender, Any, datetime], Awaitable[Effect]]
+"""`async def kind(session, sender, data, now) -> Effect`. Raises `Refused` with every fault, having changed nothing, or `NotHeardYet`."""
 
 KINDS: Mapping[str, Kind] = {
     IndicatorObserved.TYPE: observations.observe,

@@ -207,6 +207,7 @@ inbound = Table(
     Column("traceparent", String(64)),
     Column("sandbox", Boolean),
     Column("effect", String(160)),
+    Column("effect_revision", Integer),
     Column("superseded_by", String(36)),
 )
 """`receipt`: its place in the stream; `happened_at`: by its own words; `effect`: what it became, as kind:id; `superseded_by`: a later event."""

@@ -12,7 +12,7 @@ from services.reporting.forms import Reading
 from services.reporting.models import inbound, observations
 from services.reporting.reports import key_of
 from services.reporting.rules.figures import Figure, Known, measure_faults
-from services.reporting.scope import Named, Scope, Sender
+from services.reporting.scope import Effect, Named, Scope, Sender
 from shared import outbox, units
 from shared.clock import local_date
 from shared.database import ReadSession, WriteSession, row_of
@@ -36,7 +36,7 @@ class Sighting:
     figure: Figure
 
 
-async def observe(session: WriteSession, sender: Sender, data: Any, now: datetime) -> str:
+async def observe(session: WriteSession, sender: Sender, data: Any, now: datetime) -> Effect:
     """Take in `IndicatorObserved`; returns what it became. Raises `Refused` with every fault, or `NotHeardYet`."""
     code, named, figure = _parse(data)
     known = await scope.of(session, sender.client, code)
@@ -44,7 +44,7 @@ async def observe(session: WriteSession, sender: Sender, data: Any, now: datetim
     unit, unit_faults = await scope.own_unit(session, known, named, figure.as_of)
     if faults or unit_faults or unit is None:
         raise Refused(*faults, *unit_faults)
-    return f"{OBSERVATION}:{await accept(session, Sighting(known.campaign, sender.client, unit.id, figure), now)}"
+    return await accept(session, Sighting(known.campaign, sender.client, unit.id, figure), now)
 
 
 def _parse(data: Any) -> tuple[str, Named, Figure]:
@@ -62,7 +62,7 @@ def _measured(reading: Reading) -> Figure:
     return Figure("", value, measure, kind, units.BEGINNING, reading.text("note", required=False))
 
 
-async def correct(session: WriteSession, sender: Sender, data: Any, now: datetime) -> str:
+async def correct(session: WriteSession, sender: Sender, data: Any, now: datetime) -> Effect:
     """Take in `IndicatorCorrected`: the figure of the event it cites, anew. Raises `Refused` with every fault, or `NotHeardYet`."""
     reading = Reading(data)
     code, cited, figure = reading.text("campaign", limit=64), reading.text("replaces", limit=128), _measured(reading)
@@ -73,7 +73,7 @@ async def correct(session: WriteSession, sender: Sender, data: Any, now: datetim
     faults = [*scope.type_faults(known.partner, IndicatorCorrected.TYPE), *_figure_faults(known, figure, now)]
     if faults:
         raise Refused(*faults)
-    return f"{OBSERVATION}:{await accept(session, Sighting(known.campaign, sender.client, wrong.unit, figure), now)}"
+    return await accept(session, Sighting(known.campaign, sender.client, wrong.unit, figure), now)
 
 
 async def _cited(session: ReadSession, sender: Sender, campaign: str, cited: str) -> Any:
@@ -106,7 +106,7 @@ def _figure_faults(known: Scope, figure: Figure, now: datetime) -> list[Fault]:
     return faults + [Fault(fault.field.lstrip("."), fault.problem, fault.cure) for fault in judged]
 
 
-async def accept(session: WriteSession, sighting: Sighting, now: datetime) -> str:
+async def accept(session: WriteSession, sighting: Sighting, now: datetime) -> Effect:
     """Keep a figure, tell it, and compare it with the unit's own. A newer figure of the same day supersedes the earlier one."""
     await lock(session, [key_of(sighting.campaign.code, sighting.unit)])
     row = await _next(session, sighting, now)
@@ -116,7 +116,7 @@ async def accept(session: WriteSession, sighting: Sighting, now: datetime) -> st
     event = ObservationAccepted(**{name: row[name] for name in ObservationAccepted.model_fields})
     await outbox.record(session, event, now)
     await discrepancies.compare_observation(session, sighting.campaign, event, now)
-    return str(row["observation"])
+    return Effect(OBSERVATION, str(row["observation"]), row["revision"])
 
 
 async def _next(session: ReadSession, sighting: Sighting, now: datetime) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from services.reporting import rounds, scope, submissions
 from services.reporting.forms import Reading
 from services.reporting.reports import ReportForm
 from services.reporting.rules.figures import Figure
-from services.reporting.scope import Named, Sender
+from services.reporting.scope import Effect, Named, Sender
 from shared import units
 from shared.database import WriteSession
 from shared.events.reporting import Channel, ReportSubmitted, ValueKind
@@ -18,7 +18,7 @@ REPORT = "report"
 """What an inbound event's effect begins with when it became a report."""
 
 
-async def submit(session: WriteSession, sender: Sender, data: Any, now: datetime) -> str:
+async def submit(session: WriteSession, sender: Sender, data: Any, now: datetime) -> Effect:
     """Take in `ReportSubmitted`; returns what it became. Raises `Refused` with every fault, or `NotHeardYet`."""
     reading = Reading(data)
     code, unit, round = reading.text("campaign", limit=64), reading.inner("unit"), reading.text("round", limit=64)
@@ -35,7 +35,7 @@ async def submit(session: WriteSession, sender: Sender, data: Any, now: datetime
         raise Refused(*faults, *unit_faults)
     form = ReportForm(code, about.id, round, Channel.PARTNER, given)
     receipt = await submissions.submit(session, form, System(sender.client, known.partner.title, known.partner.unit), now)
-    return f"{REPORT}:{receipt.report}"
+    return Effect(REPORT, receipt.report, receipt.revision)
 
 
 def _figure(reading: Reading) -> Figure:

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.reporting import scope
 from services.reporting.forms import Reading
-from services.reporting.scope import Named, Sender
+from services.reporting.scope import Effect, Named, Sender
 from shared import outbox, units
 from shared.clock import local_date
 from shared.database import WriteSession
@@ -24,7 +24,7 @@ PROPOSAL = "proposal"
 """What an inbound event's effect begins with when it became a proposal."""
 
 
-async def propose_work(session: WriteSession, sender: Sender, data: Any, now: datetime) -> str:
+async def propose_work(session: WriteSession, sender: Sender, data: Any, now: datetime) -> Effect:
     """Take in `WorkReported`; returns what it became. Raises `Refused` with every fault, or `NotHeardYet`."""
     reading = Reading(data)
     code, named = reading.text("campaign", limit=64), Named.read(reading.inner("unit"), "unit")
@@ -41,10 +41,10 @@ async def propose_work(session: WriteSession, sender: Sender, data: Any, now: da
         day=day, note=note, at=now,
     )  # fmt: skip
     await outbox.record(session, event, now)
-    return f"{PROPOSAL}:{event.proposal}"
+    return Effect(PROPOSAL, event.proposal)
 
 
-async def propose_reorganisation(session: WriteSession, sender: Sender, data: Any, now: datetime) -> str:
+async def propose_reorganisation(session: WriteSession, sender: Sender, data: Any, now: datetime) -> Effect:
     """Take in `UnitReorganised`; returns what it became. Raises `Refused` with every fault, or `NotHeardYet`."""
     reading = Reading(data)
     code, day = reading.text("campaign", limit=64), reading.day("day") or units.BEGINNING
@@ -69,7 +69,7 @@ async def propose_reorganisation(session: WriteSession, sender: Sender, data: An
         day=day, legal_act=legal_act, note=note, at=now,
     )  # fmt: skip
     await outbox.record(session, event, now)
-    return f"{PROPOSAL}:{event.proposal}"
+    return Effect(PROPOSAL, event.proposal)
 
 
 def _day_faults(day: date, now: datetime) -> list[Fault]:

@@ -31,6 +31,18 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What an event became: an observation, a report or a proposal, in this revision of it."""
+
+    what: str
+    id: str
+    revision: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.what}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """A partner in a campaign."""
 

@@ -18,6 +18,8 @@ from shared.events.registration import Role
 from shared.messages import Fault, Refused
 from shared.security import SignedIn
 from shared.service import Here
+from shared.settings import SERVICES
+from shared.telemetry import trace_id_of
 from shared.web.pages import render
 from shared.web.strict_json import StrictRoute
 
@@ -85,7 +87,11 @@ async def show_inbound(request: Request, here: Here, officer: SignedIn, event: s
     async with here.database.read() as session:
         row = await ledger.find(session, event)
         campaign = await participants.campaign_named(session, "")
-    return render(request, "inbound_event.html", campaign=campaign, row=row, states=STATES, body=_readable(row.body))
+    trace = trace_id_of(row.traceparent) or ""
+    return render(
+        request, "inbound_event.html", campaign=campaign, row=row, states=STATES, body=_readable(row.body), trace=trace, services=SERVICES,
+        trace_page=here.settings.trace_page.replace("{trace_id}", trace),
+    )  # fmt: skip
 
 
 def _readable(body: bytes) -> str:

@@ -36,6 +36,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("traceparent", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("sandbox", sa.Boolean(), nullable=True))
         batch_op.add_column(sa.Column("effect", sa.String(length=160), nullable=True))
+        batch_op.add_column(sa.Column("effect_revision", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("superseded_by", sa.String(length=36), nullable=True))
         batch_op.create_index("inbound_of_client", ["client", "received_at"], unique=False)
         batch_op.create_index("inbound_receipt", ["receipt"], unique=False)
@@ -46,7 +47,7 @@ def downgrade() -> None:
     with op.batch_alter_table("inbound_events") as batch_op:
         for index in ("inbound_of_client", "inbound_receipt", "inbound_effect"):
             batch_op.drop_index(index)
-        for column in ("superseded_by", "effect", "sandbox", "traceparent", "happened_at", "receipt"):
+        for column in ("superseded_by", "effect_revision", "effect", "sandbox", "traceparent", "happened_at", "receipt"):
             batch_op.drop_column(column)
     op.drop_table("paces")
     op.drop_table("admissions")
