@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from services.reporting import admissions, envelopes, paces, signatures
 from services.reporting.envelopes import Envelope
@@ -15,7 +15,7 @@ from services.reporting.kinds import KINDS
 from services.reporting.models import inbound, partners
 from services.reporting.scope import Effect, NotHeardYet, Sender
 from shared import outbox
-from shared.database import ReadSession, WriteSession
+from shared.database import ReadSession, WriteSession, add
 from shared.delivery import Inbound, Meta
 from shared.events.reporting import EventRejected, FieldFault
 from shared.identity import new_id
@@ -74,10 +74,11 @@ async def _admit(session: WriteSession, message: Inbound, envelope: Envelope, me
     envelope.faults.extend(strange)
     if admission and not strange and not await paces.take(session, envelope.client, admission.quota, meta.time):
         return await _park(session, message, envelope, meta, admission.quota)
-    row = await _keep(session, message, envelope, State.REJECTED if envelope.faults else State.WAITING, meta)
-    if not envelope.faults:
-        await _decide(session, row, envelope, meta.time)
-    return row
+    if envelope.faults:
+        return await _keep(session, message, envelope, State.REJECTED, meta)
+    row = new_id()
+    verdict = await _verdict(session, row, envelope, meta.time)
+    return await _keep(session, message, envelope, verdict.pop("state", State.WAITING), meta, id=row, **verdict)
 
 
 _REVOKED = (Fault("", Message("Quyền gửi của hệ thống này đã bị thu hồi."), Message("Hãy liên hệ Thường trực Hội đồng.")),)
@@ -101,10 +102,22 @@ def _conflict(envelope: Envelope) -> Fault:
     )
 
 
+_EARLIER = (
+    select(inbound.c.id, inbound.c.state, inbound.c.body_hash, inbound.c.repeats)
+    .where(inbound.c.client == bindparam("client"), inbound.c.event == bindparam("event"))
+    .where(func.coalesce(inbound.c.sandbox, False) == bindparam("sandbox"))  # trying out an id uses nothing up
+    .order_by(inbound.c.received_at)
+)
+_SUPERSEDE = (
+    update(inbound)
+    .where(inbound.c.client == bindparam("of"), inbound.c.effect == bindparam("what"), inbound.c.superseded_by.is_(None))
+    .values(superseded_by=bindparam("by"))
+)
+
+
 async def _earlier(session: ReadSession, envelope: Envelope) -> Sequence[Any]:
-    query = select(inbound).where(inbound.c.client == envelope.client, inbound.c.event == envelope.id)
-    query = query.where(func.coalesce(inbound.c.sandbox, False) == envelope.sandbox)  # trying out an id uses nothing up
-    return (await session.execute(query.order_by(inbound.c.received_at))).all()
+    named = {"client": envelope.client, "event": envelope.id, "sandbox": envelope.sandbox}
+    return (await session.execute(_EARLIER, named)).all()
 
 
 async def _park(session: WriteSession, message: Inbound, envelope: Envelope, meta: Meta, quota: int) -> str:
@@ -117,8 +130,8 @@ async def _park(session: WriteSession, message: Inbound, envelope: Envelope, met
     return await _keep(session, message, parked, State.REJECTED if full else State.PARKED, meta)
 
 
-async def _keep(session: WriteSession, message: Inbound, envelope: Envelope, state: State, meta: Meta) -> str:
-    """A row where people see it; a refusal is told to the partner too."""
+async def _keep(session: WriteSession, message: Inbound, envelope: Envelope, state: State, meta: Meta, **verdict: Any) -> str:
+    """A row where people see it; what is refused at once is told to the partner too. `verdict`: what more is known of it already."""
     whole = state in {State.WAITING, State.PARKED}
     row = {
         "id": new_id(), "client": envelope.client, "event": envelope.id, "body_hash": envelope.body_hash,
@@ -127,11 +140,12 @@ async def _keep(session: WriteSession, message: Inbound, envelope: Envelope, sta
         "body": message.body if whole else message.body[:KEPT_BYTES], "size": len(message.body),
         "faults": [told.model_dump() for told in _told(envelope)] if state is State.PARKED else [], "repeats": 0, "received_at": meta.time,
         "receipt": receipt_of(meta), "happened_at": envelope.happened, "traceparent": traceparent() or meta.traceparent,
-        "sandbox": envelope.sandbox,
+        "sandbox": envelope.sandbox, "effect": None, "effect_revision": None, "decided_at": None,
     }  # fmt: skip
-    await session.execute(insert(inbound).values(row))
-    if not whole:
-        await _refuse(session, str(row["id"]), envelope, state, meta.time)
+    if not whole and not verdict:
+        verdict = await _refusal(session, envelope, state, meta.time)
+    row |= verdict
+    await add(session, inbound, row)
     return str(row["id"])
 
 
@@ -146,19 +160,24 @@ def receipt_at(stream: str, sequence: int) -> str:
 
 
 async def _decide(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> None:
+    """Decide an event that is kept already."""
+    if verdict := await _verdict(session, row, envelope, now):
+        await session.execute(update(inbound).where(inbound.c.id == row).values(verdict))
+
+
+async def _verdict(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> dict[str, Any]:
+    """What is to be written of an event: what it became, or why it is refused; nothing while it must wait."""
     try:
         effect = await _effect(session, envelope, now)
     except NotHeardYet:
-        return
+        return {}
     except Refused as refusal:
         envelope.faults.extend(refusal.faults)
-        await _refuse(session, row, envelope, State.REJECTED, now)
-        return
+        return await _refusal(session, envelope, State.REJECTED, now)
     what = f"{envelopes.SANDBOX}:{effect}" if envelope.sandbox else str(effect)
-    before = inbound.c.client == envelope.client, inbound.c.effect == what, inbound.c.superseded_by.is_(None)
-    await session.execute(update(inbound).where(*before).values(superseded_by=row))
-    values = {"state": State.ACCEPTED, "effect": what, "effect_revision": effect.revision, "faults": [], "decided_at": now}
-    await session.execute(update(inbound).where(inbound.c.id == row).values(values))
+    if effect.revision > 1:
+        await session.execute(_SUPERSEDE, {"of": envelope.client, "what": what, "by": row})
+    return {"state": State.ACCEPTED, "effect": what, "effect_revision": effect.revision, "faults": [], "decided_at": now}
 
 
 async def _effect(session: WriteSession, envelope: Envelope, now: datetime) -> Effect:
@@ -192,14 +211,20 @@ def _told(envelope: Envelope) -> tuple[FieldFault, ...]:
     return tuple(FieldFault(field=f.field, vi=f.render("vi"), en=f.render("en")) for f in envelope.faults)
 
 
-async def _refuse(session: WriteSession, row: str, envelope: Envelope, state: State, now: datetime) -> None:
+async def _refuse(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> None:
+    """Refuse an event that is kept already."""
+    refusal = await _refusal(session, envelope, State.REJECTED, now)
+    await session.execute(update(inbound).where(inbound.c.id == row).values(refusal))
+
+
+async def _refusal(session: WriteSession, envelope: Envelope, state: State, now: datetime) -> dict[str, Any]:
+    """Tell the partner; returns what is to be written of the event."""
     told = _told(envelope)
-    values = {"state": state, "faults": [fault.model_dump() for fault in told], "decided_at": now}
-    await session.execute(update(inbound).where(inbound.c.id == row).values(values))
     event = EventRejected(
         campaign=await _campaign_of(session, envelope), client=envelope.client, event=envelope.id, faults=told, at=now
     )
     await outbox.record(session, event, now, client=envelope.client)
+    return {"state": state, "faults": [fault.model_dump() for fault in told], "decided_at": now}
 
 
 async def _campaign_of(session: ReadSession, envelope: Envelope) -> str:
@@ -223,7 +248,7 @@ async def on_tick(session: WriteSession, now: datetime) -> None:
         if row.received_at + PATIENCE <= now:
             envelope = _reread(row)
             envelope.faults.append(_unregistered())
-            await _refuse(session, row.id, envelope, State.REJECTED, now)
+            await _refuse(session, row.id, envelope, now)
     await _release(session, now)
 
 
@@ -237,7 +262,7 @@ async def _release(session: WriteSession, now: datetime) -> None:
         envelope = _reread(row)
         envelope.faults.extend(_REVOKED if admission.revoked else ())
         if envelope.faults:
-            await _refuse(session, row.id, envelope, State.REJECTED, now)
+            await _refuse(session, row.id, envelope, now)
         else:
             await session.execute(update(inbound).where(inbound.c.id == row.id).values(state=State.WAITING, faults=[]))
             await _decide(session, row.id, envelope, now)

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, select, update
 
 from services.reporting import discrepancies, scope
 from services.reporting.forms import Reading
@@ -15,7 +15,7 @@ from services.reporting.rules.figures import Figure, Known, measure_faults
 from services.reporting.scope import Effect, Named, Scope, Sender
 from shared import outbox, units
 from shared.clock import local_date
-from shared.database import ReadSession, WriteSession, row_of
+from shared.database import ReadSession, WriteSession, add, row_of
 from shared.events.campaign import Campaign
 from shared.events.reporting import IndicatorCorrected, IndicatorObserved, ObservationAccepted, ValueKind
 from shared.identity import new_id
@@ -106,13 +106,16 @@ def _figure_faults(known: Scope, figure: Figure, now: datetime) -> list[Fault]:
     return faults + [Fault(fault.field.lstrip("."), fault.problem, fault.cure) for fault in judged]
 
 
+_OUTDATE = update(observations).where(observations.c.observation == bindparam("this")).values(current=False)
+
+
 async def accept(session: WriteSession, sighting: Sighting, now: datetime) -> Effect:
     """Keep a figure, tell it, and compare it with the unit's own. A newer figure of the same day supersedes the earlier one."""
     await lock(session, [key_of(sighting.campaign.code, sighting.unit)])
     row = await _next(session, sighting, now)
-    this = observations.c.observation == row["observation"]
-    await session.execute(update(observations).where(this).values(current=False))
-    await session.execute(insert(observations).values(row))
+    if row["revision"] > 1:
+        await session.execute(_OUTDATE, {"this": row["observation"]})
+    await add(session, observations, row)
     event = ObservationAccepted(**{name: row[name] for name in ObservationAccepted.model_fields})
     await outbox.record(session, event, now)
     await discrepancies.compare_observation(session, sighting.campaign, event, now)
@@ -125,8 +128,7 @@ async def _next(session: ReadSession, sighting: Sighting, now: datetime) -> dict
         "campaign": sighting.campaign.code, "client": sighting.client, "unit": sighting.unit,
         "indicator": figure.indicator, "as_of": figure.as_of,
     }  # fmt: skip
-    query = select(observations.c.observation, observations.c.revision).filter_by(**about).where(observations.c.current)
-    before = (await session.execute(query)).one_or_none()
+    before = await row_of(session, observations, **about, current=True)
     return about | {
         "observation": before.observation if before else new_id(), "revision": before.revision + 1 if before else 1,
         "value": figure.value if figure.value is not None else Decimal(0), "unit_of_measure": figure.unit_of_measure,

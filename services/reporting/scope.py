@@ -10,7 +10,7 @@ from sqlalchemy import select
 from services.reporting.forms import Reading
 from services.reporting.models import partners
 from shared import campaigns, units
-from shared.database import ReadSession, WriteSession, rows_of, upsert
+from shared.database import ReadSession, WriteSession, row_of, rows_of, upsert
 from shared.events.campaign import Campaign
 from shared.events.registration import PartnerRegistered
 from shared.events.reporting import IndicatorObserved
@@ -58,8 +58,7 @@ async def register_partner(event: PartnerRegistered, session: WriteSession) -> N
 
 async def of(session: ReadSession, client: str, campaign: str) -> Scope:
     """What a partner may say in a campaign. Raises `NotHeardYet`."""
-    query = select(partners).where(partners.c.client == client, partners.c.campaign == campaign)
-    partner = (await session.execute(query)).one_or_none()
+    partner = await row_of(session, partners, client=client, campaign=campaign)
     known = await campaigns.known(session, campaign)
     if partner is None or known is None:
         raise NotHeardYet
