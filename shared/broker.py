@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 from collections import deque
+from time import monotonic
 from typing import Any, cast
 
 import nats
@@ -21,12 +22,15 @@ from shared import deadletters
 from shared.delivery import Delivery, UnknownType, Unreadable, read
 from shared.inbox import MAX_DELIVER, Inbox, rest_seconds
 from shared.settings import Settings
+from shared.streams import stream_of_client
 
 log = logging.getLogger(__name__)
 framework_log = logging.getLogger("thidua.faststream")
 framework_log.setLevel(logging.WARNING)  # it tells each batch at INFO
 
 BATCH = 200
+INBOUND_BATCH = 20
+"""Of one partner's events at a time: a flood of them holds the database no longer than a few others wait anyway."""
 EXPIRES_SECONDS = 20.0
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = HEARTBEAT_SECONDS * 2 + 1
@@ -54,6 +58,9 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
     """
 
     screen: "Screen"
+    most = BATCH
+    in_turn = False
+    """After a full batch it rests as long as the batch took, so that who sends very much leaves every other moment to the others."""
     landed: deque[Msg]
     arrived: asyncio.Event
 
@@ -81,7 +88,10 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             messages, ended = await self._take()
             asked = 0 if ended else asked - len(messages)
             if messages:
+                began = monotonic()
                 await self.consume(await self.screen(messages))
+                if self.in_turn and len(messages) == self.most:
+                    await asyncio.sleep(monotonic() - began)
 
     async def _something_lands(self) -> bool:
         """Wait for it. False when the request is lost: the connection is a new one, or neither message nor heartbeat came."""
@@ -98,7 +108,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         """Place a standing request at the durable; returns how many messages it allows."""
         self._reconnects = self.connection.stats["reconnects"]
         request = {
-            "batch": BATCH,
+            "batch": self.most,
             "expires": int(EXPIRES_SECONDS * NANOSECONDS),
             "idle_heartbeat": int(HEARTBEAT_SECONDS * NANOSECONDS),
         }
@@ -108,13 +118,13 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         except nats.errors.Error as error:
             log.warning("pull request of %s not placed: %s", self.stream.name, error)
             await asyncio.sleep(RENEW_PAUSE_SECONDS)
-        return BATCH
+        return self.most
 
     async def _take(self) -> tuple[list[Msg], bool]:
         """All that has landed, up to a batch, and whether a status ended the request."""
         messages: list[Msg] = []
         ended = False
-        while self.landed and len(messages) < BATCH:
+        while self.landed and len(messages) < self.most:
             message = self.landed.popleft()
             status = (message.headers or {}).get("Status") if not message.data else None
             if status is None:
@@ -193,6 +203,13 @@ async def disconnect(broker: NatsBroker) -> None:
         if connection is not None:
             with contextlib.suppress(OSError):  # what was still to be flushed has nowhere to go
                 await connection.close()
+
+
+def subscribe_partner(broker: NatsBroker, client: str, inbox: Inbox) -> StandingPullSubscriber:
+    """Subscribe the service's inbox to its durable on a partner's stream, in turn with the other partners'."""
+    standing = subscribe(broker, stream_of_client(client), [f"inbound.{client}.>"], inbox)
+    standing.most, standing.in_turn = INBOUND_BATCH, True
+    return standing
 
 
 def subscribe(broker: NatsBroker, stream: str, types: list[str], inbox: Inbox) -> StandingPullSubscriber:

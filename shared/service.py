@@ -186,7 +186,7 @@ class Service:
             client = name.removeprefix(streams.stream_of_client(""))
             if client not in self._partners:
                 self._partners.add(client)
-                subscriber = broker.subscribe(self.broker, name, [f"inbound.{client}.>"], self.inbox)
+                subscriber = broker.subscribe_partner(self.broker, client, self.inbox)
                 await subscriber.start()
 
 

@@ -122,12 +122,23 @@ async def _earlier(session: ReadSession, envelope: Envelope) -> Sequence[Any]:
 
 async def _park(session: WriteSession, message: Inbound, envelope: Envelope, meta: Meta, quota: int) -> str:
     """Beyond the quota an event is kept whole and decided later; beyond a limit of such events it is refused."""
-    query = select(func.count()).select_from(inbound).where(inbound.c.client == envelope.client, inbound.c.state == State.PARKED)
-    full = int(await session.scalar(query) or 0) >= quota * PARKED_MINUTES
+    full = await _parked(session, envelope.client) >= quota * PARKED_MINUTES
     problem = Message("Vượt hạn mức {quota} sự kiện mỗi phút.", quota=quota)
     cure = Message("Hãy gửi chậm lại rồi gửi lại sự kiện này.") if full else Message("Sự kiện được giữ lại và sẽ được xử lý khi còn hạn mức.")
     parked = replace(envelope, faults=[Fault("", problem, cure)])
     return await _keep(session, message, parked, State.REJECTED if full else State.PARKED, meta)
+
+
+async def _parked(session: WriteSession, client: str) -> int:
+    """How many events of a client are parked before this one; counted once per transaction."""
+    counts: dict[str, int] = session.info.setdefault("parked", {})
+    if client not in counts:
+        counts[client] = int(await session.scalar(_PARKED, {"client": client, "state": State.PARKED}) or 0)
+    counts[client] += 1
+    return counts[client] - 1
+
+
+_PARKED = select(func.count()).select_from(inbound).where(inbound.c.client == bindparam("client"), inbound.c.state == bindparam("state"))
 
 
 async def _keep(session: WriteSession, message: Inbound, envelope: Envelope, state: State, meta: Meta, **verdict: Any) -> str:
