@@ -133,23 +133,12 @@ class IndicatorCorrected(CampaignEvent, type="inbound.indicator.corrected.v1", a
     note: str = ""
 
 
-class SubmittedValue(Contract):
-    """One figure of a report that a partner hands in."""
-
-    indicator: str
-    value: Decimal | None = Field(description="Null means not known; it is never zero.")
-    unit_of_measure: str
-    kind: ValueKind
-    as_of: date
-    note: str = ""
-
-
 class ReportSubmitted(CampaignEvent, type="inbound.report.submitted.v1", audience=Audience.PARTNERS):
     """From a partner: a unit's whole report for a round, on behalf of the unit; judged like one that the unit hands in itself."""
 
     unit: UnitRef
     round: str
-    values: tuple[SubmittedValue, ...]
+    values: tuple[ReportedValue, ...]
 
 
 class WorkStep(StrEnum):
