@@ -11,7 +11,7 @@ from nats.errors import NoServersError
 from nats.js.errors import NoStreamResponseError
 from sqlalchemy.exc import DBAPIError
 
-from services import commands
+from services import commands, partner_commands
 from shared import settings as configuration
 from shared.bundled import BrokerMissing
 from shared.messages import Refused
@@ -60,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     rebuild = verb("rebuild", "Rebuild a service's tables from the streams alone, beside the live ones.", "thidua rebuild evaluation --json")
     rebuild.add_argument("service", choices=("evaluation",))
     rebuild.add_argument("--json", action="store_true", help="print the result as one JSON object, last")
+    partners = verb("partners", "Other systems: let them in, change their keys, shut them out, tell the broker.", "thidua partners list")
+    partner_commands.declare(partners)
     audit = verb("audit", "Verify the hash chain of the audit trails.", "thidua audit verify")
     audit.add_argument("action", choices=("verify",))
     return root

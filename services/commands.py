@@ -13,8 +13,8 @@ from datetime import datetime
 
 import uvicorn
 
-from services import local
-from services.local import Local, database_of
+from services import local, partner_commands
+from services.local import COMMAND_LINE, Local, database_of
 from shared import audit, broker, clock, deadletters, gates, security
 from shared.bundled import BundledBroker, running_in
 from shared.clock import Clock
@@ -27,7 +27,6 @@ from shared.telemetry import Telemetry
 
 Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 COMMANDS: dict[str, Command] = {}
-COMMAND_LINE = security.System("command-line", "Dòng lệnh")
 
 
 def command(function: Command) -> Command:
@@ -155,7 +154,7 @@ async def publish(given: argparse.Namespace, settings: Settings) -> int:
     kind = str(json.loads(body)["type"])
     subject = f"inbound.{given.client}.{kind.removeprefix('inbound.')}"
     async with with_broker(settings) as complete:
-        connection = await broker.open_once(complete.nats_url)
+        connection = await broker.open_once(complete)
         try:
             receipt = await connection.jetstream().publish(subject, body, headers={"content-type": STRUCTURED})
         finally:
@@ -210,3 +209,4 @@ async def audit_verify(_: argparse.Namespace, settings: Settings) -> int:
 
 
 COMMANDS["audit"] = COMMANDS.pop("audit-verify")
+COMMANDS["partners"] = partner_commands.run

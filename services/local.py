@@ -17,6 +17,7 @@ from shared.bundled import BundledBroker
 from shared.database import Database
 from shared.inbox import Hears
 from shared.migrations import migrate
+from shared.security import System
 from shared.service import Service, settle_memory
 from shared.settings import SERVICES, Settings
 
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 BROKER_FOLDER = "nats"
 MAIL_FOLDER = "mail"
 STOP_SECONDS = 5
+COMMAND_LINE = System("command-line", "Dòng lệnh")
+"""Who acts when a command does."""
 
 
 def app_of(service: str, settings: Settings) -> FastAPI:
@@ -61,10 +64,10 @@ async def provision(settings: Settings) -> list[str]:
     partners = importlib.import_module("services.registration.partners")
     async with database_of(settings, "registration") as database, database.read() as session:
         clients: list[str] = await partners.clients(session)
-    connection = await broker.open_once(settings.nats_url)
+    connection = await broker.open_once(settings)
     try:
         configs = streams.stream_configs(clients, settings.replicas)
-        places = streams.durables([hears_of(service) for service in SERVICES], clients)
+        places = [*streams.durables([hears_of(service) for service in SERVICES], clients), *streams.partner_durables(clients)]
         return await streams.provision(connection.jetstream(), configs, places)
     finally:
         await connection.close()

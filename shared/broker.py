@@ -5,12 +5,14 @@ import contextlib
 import json
 import logging
 from collections import deque
+from time import monotonic
 from typing import Any, cast
 
 import nats
 import nats.errors
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
+from faststream.nats.security import NatsNKey
 from faststream.nats.subscriber.usecases import BatchPullStreamSubscriber
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -19,12 +21,16 @@ from nats.js.api import ConsumerConfig
 from shared import deadletters
 from shared.delivery import Delivery, UnknownType, Unreadable, read
 from shared.inbox import MAX_DELIVER, Inbox, rest_seconds
+from shared.settings import Settings
+from shared.streams import stream_of_client
 
 log = logging.getLogger(__name__)
 framework_log = logging.getLogger("thidua.faststream")
 framework_log.setLevel(logging.WARNING)  # it tells each batch at INFO
 
 BATCH = 200
+INBOUND_BATCH = 20
+"""Of one partner's events at a time: a flood of them holds the database no longer than a few others wait anyway."""
 EXPIRES_SECONDS = 20.0
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = HEARTBEAT_SECONDS * 2 + 1
@@ -53,6 +59,9 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
     """
 
     screen: "Screen"
+    most = BATCH
+    in_turn = False
+    """After a full batch it rests as long as the batch took, so that who sends very much leaves every other moment to the others."""
     landed: deque[Msg]
     arrived: asyncio.Event
 
@@ -81,7 +90,10 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             messages, ended = await self._take()
             asked = 0 if ended else asked - len(messages)
             if messages:
+                began = monotonic()
                 await self.consume(await self.screen(messages))
+                if self.in_turn and len(messages) == self.most:
+                    await asyncio.sleep(monotonic() - began)
 
     async def _something_lands(self) -> bool:
         """Wait for it. False when the request is lost: the connection is a new one, or neither message nor heartbeat came."""
@@ -98,7 +110,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         """Place a standing request at the durable; returns how many messages it allows."""
         self._reconnects = self.connection.stats["reconnects"]
         request = {
-            "batch": BATCH,
+            "batch": self.most,
             "expires": int(EXPIRES_SECONDS * NANOSECONDS),
             "idle_heartbeat": int(HEARTBEAT_SECONDS * NANOSECONDS),
         }
@@ -108,13 +120,13 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         except nats.errors.Error as error:
             log.warning("pull request of %s not placed: %s", self.stream.name, error)
             await asyncio.sleep(RENEW_PAUSE_SECONDS)
-        return BATCH
+        return self.most
 
     async def _take(self) -> tuple[list[Msg], bool]:
         """All that has landed, up to a batch, and whether a status ended the request."""
         messages: list[Msg] = []
         ended = False
-        while self.landed and len(messages) < BATCH:
+        while self.landed and len(messages) < self.most:
             message = self.landed.popleft()
             status = (message.headers or {}).get("Status") if not message.data else None
             if status is None:
@@ -138,14 +150,14 @@ def servers_of(url: str) -> list[str]:
     return [one.strip() for one in url.split(",")]
 
 
-def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
+def connect(settings: Settings, *, service: str) -> NatsBroker:
     """A FastStream broker for one service: reconnects for ever, has its own inbox prefix, logs what the server complains of."""
 
     async def on_error(error: Exception) -> None:
         log.warning("broker: %s", error)
 
     return NatsBroker(
-        servers_of(url),
+        servers_of(settings.nats_url),
         name=f"thidua-{service}",
         inbox_prefix=f"_INBOX_{service}",
         max_reconnect_attempts=-1,
@@ -154,17 +166,33 @@ def connect(url: str, *, service: str, **options: Any) -> NatsBroker:
         apply_types=False,
         logger=framework_log,
         graceful_timeout=10,
-        **options,
+        security=NatsNKey.from_seed(settings.nats_seed.get_secret_value()) if settings.nats_seed else None,
     )
 
 
-async def open_once(url: str) -> Client:
-    """A plain connection for a command: raises `NoServersError` at once when nothing answers, instead of trying on."""
+async def open_once(settings: Settings, service: str = "") -> Client:
+    """A plain connection for a command, or for a service that is not running yet: raises `NoServersError` at once when nothing answers."""
 
     async def on_error(error: Exception) -> None:
         log.debug("broker: %s", error)
 
-    return await nats.connect(servers_of(url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3)
+    return await nats.connect(
+        servers_of(settings.nats_url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3,
+        inbox_prefix=f"_INBOX_{service}" if service else "_INBOX",
+        nkeys_seed_str=settings.nats_seed.get_secret_value() if settings.nats_seed else None,
+    )  # fmt: skip
+
+
+async def servers(connection: Client) -> list[str]:
+    """The ids of a broker's servers, asked over a connection of the system account; one that says nothing for a moment is left out."""
+    inbox = connection.new_inbox()
+    answers = await connection.subscribe(inbox)
+    await connection.publish("$SYS.REQ.SERVER.PING", b"", reply=inbox)
+    found: list[str] = []
+    with contextlib.suppress(nats.errors.TimeoutError):
+        while True:
+            found.append(json.loads((await answers.next_msg(timeout=LOOK_SECONDS)).data)["server"]["id"])
+    return found
 
 
 async def disconnect(broker: NatsBroker) -> None:
@@ -177,6 +205,13 @@ async def disconnect(broker: NatsBroker) -> None:
         if connection is not None:
             with contextlib.suppress(OSError):  # what was still to be flushed has nowhere to go
                 await connection.close()
+
+
+def subscribe_partner(broker: NatsBroker, client: str, inbox: Inbox) -> StandingPullSubscriber:
+    """Subscribe the service's inbox to its durable on a partner's stream, in turn with the other partners'."""
+    standing = subscribe(broker, stream_of_client(client), [f"inbound.{client}.>"], inbox)
+    standing.most, standing.in_turn = INBOUND_BATCH, True
+    return standing
 
 
 def subscribe(broker: NatsBroker, stream: str, types: list[str], inbox: Inbox) -> StandingPullSubscriber:

@@ -74,6 +74,17 @@ class WriteSession(ReadSession):
             await self.execute(statement, rows)
         await super().flush(objects)
 
+    @asynccontextmanager
+    async def undone(self) -> AsyncIterator[None]:
+        """A trial: what is done inside is undone at its end, events and all. Locks taken inside are let go."""
+        await self.flush()
+        waiting, trial = _extent(self.info), await self.begin_nested()
+        try:
+            yield
+        finally:
+            await trial.rollback()
+            self.restore(Mark(0, waiting))
+
     def at_commit(self, work: "AtCommit") -> None:
         """Have `work(session)` done once, as the transaction's last step."""
         pending: list[AtCommit] = self.info.setdefault("at_commit", [])

@@ -94,7 +94,7 @@ async def migrated(settings: Settings, service: str, patience: float = PATIENCE_
 
 
 async def _examine(settings: Settings, hears: Sequence[Hears]) -> None:
-    connection = await broker.open_once(settings.nats_url)
+    connection = await broker.open_once(settings, hears[0].service if len(hears) == 1 else "")
     try:
         told: dict[str, Any] = connection._server_info  # noqa: SLF001 - nats-py makes public only a part of what a server tells
         recent(told.get("server_name", ""), told["version"])

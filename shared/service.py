@@ -58,7 +58,7 @@ class Service:
         self.database = Database(settings.database_of(name), name)
         self.telemetry = Telemetry(name, settings.otlp_endpoint)
         self.inbox = Inbox(self.database, hears, self.telemetry, self.clock)
-        self.broker: NatsBroker = broker.connect(settings.nats_url, service=name)
+        self.broker: NatsBroker = broker.connect(settings, service=name)
         self.relay: Relay | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._partners: set[str] = set()
@@ -186,7 +186,7 @@ class Service:
             client = name.removeprefix(streams.stream_of_client(""))
             if client not in self._partners:
                 self._partners.add(client)
-                subscriber = broker.subscribe(self.broker, name, [f"inbound.{client}.>"], self.inbox)
+                subscriber = broker.subscribe_partner(self.broker, client, self.inbox)
                 await subscriber.start()
 
 

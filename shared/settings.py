@@ -24,6 +24,9 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; the demo takes the next free one if it is taken.")
     nats_url: str = Field(default="", description="Broker address, or those of a cluster's nodes with commas between; empty starts the bundled nats-server.")
+    nats_seed: SecretStr | None = Field(
+        default=None, description="Seed of this process's NATS key, where the broker asks for one; `thidua partners keys` makes them."
+    )
     nats_monitor_url: str = Field(
         default="",
         description="Monitoring address of each server of the broker named above, separated by commas, for example http://broker:8222; "

@@ -19,6 +19,7 @@ from nats.js.api import (
 )
 from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
+from shared.events.asyncapi import subjects_for
 from shared.inbox import MAX_DELIVER, Hears
 from shared.messages import Refused
 from shared.settings import SERVICES
@@ -44,11 +45,18 @@ class Durable:
     stream: str
     service: str
     subjects: tuple[str, ...]
+    max_deliver: int = MAX_DELIVER + 2
+    """Two more than the inbox uses, so that a crash at the last one still leaves a dead letter."""
 
 
 def stream_of_client(client: str) -> str:
     """The stream that holds what a partner publishes."""
     return f"INBOUND_{client}"
+
+
+def durable_of_client(client: str) -> str:
+    """The name of a partner's durables."""
+    return f"partner-{client}"
 
 
 def stream_configs(clients: Iterable[str], replicas: int) -> list[StreamConfig]:
@@ -80,6 +88,17 @@ def durables(hears: Iterable[Hears], clients: Iterable[str]) -> list[Durable]:
         for h in hears if h.inbound_handler for client in sorted(clients)
     ]
     return found + inbound
+
+
+def partner_durables(clients: Iterable[str]) -> list[Durable]:
+    """The places of partners: one per client and stream that holds something for them. They may ask again as often as they must."""
+    found = []
+    for client in sorted(clients):
+        by_stream: dict[str, list[str]] = {}
+        for subject in subjects_for(client):
+            by_stream.setdefault(subject.partition(".")[0].upper(), []).append(subject)
+        found += [Durable(stream, durable_of_client(client), tuple(subjects), max_deliver=-1) for stream, subjects in sorted(by_stream.items())]
+    return found
 
 
 async def provision(jetstream: JetStreamContext, configs: Iterable[StreamConfig], places: Iterable[Durable]) -> list[str]:
@@ -155,7 +174,7 @@ def durable_config(place: Durable) -> ConsumerConfig:
         filter_subjects=list(place.subjects),
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=ACK_WAIT_SECONDS,
-        max_deliver=MAX_DELIVER + 2,  # two more than the inbox uses, so that a crash at the last one still leaves a dead letter
+        max_deliver=place.max_deliver,
         max_ack_pending=MAX_ACK_PENDING,
     )
 

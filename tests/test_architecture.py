@@ -12,7 +12,7 @@ from tests.sources import Source, last_name, sources
 
 ROOT = Path(__file__).parents[1]
 
-COMPOSITION = {"services/__main__.py", "services/commands.py", "services/local.py", "services/simulation/"}
+COMPOSITION = {"services/__main__.py", "services/commands.py", "services/local.py", "services/partner_commands.py", "services/simulation/"}
 """They put the four services together and play with them: they may know all of them, the wall clock and the wire."""
 
 BY_NAME = {"shared/migrations/__init__.py", "shared/migrations/__main__.py", "shared/testing/fixtures.py"}
@@ -22,6 +22,7 @@ PUBLISHERS = {
     "shared/outbox.py",  # domain events
     "shared/publishing.py",  # how they travel
     "shared/clock.py",  # ticks, which have no transaction
+    "services/reporting/door.py",  # partners' own events, passed on as they came
     "shared/broker.py",  # pull requests to the broker itself
 }
 COMMITTERS = {

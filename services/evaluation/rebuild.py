@@ -40,7 +40,7 @@ async def rebuild(settings: Settings, progress: Progress = lambda *_: None) -> d
     (scored), `events` (applied) and `frozen` (whether there was a freeze).
     """
     async with _beside(settings) as database:
-        connection = await broker.open_once(settings.nats_url)
+        connection = await broker.open_once(settings)
         try:
             return await _Replay(database, progress).run(connection.jetstream())
         finally:

@@ -19,7 +19,7 @@ Prose = Annotated[str, mapped_column(Text)]
 class Record(DeclarativeBase):
     """A row of registration's database."""
 
-    type_annotation_map = {datetime: Instant, Decimal: Exact, date: Date, list[Any]: JSON}  # noqa: RUF012 - SQLAlchemy's way
+    type_annotation_map = {datetime: Instant, Decimal: Exact, date: Date, list[Any]: JSON, dict[str, Any]: JSON}  # noqa: RUF012 - SQLAlchemy's way
 
 
 metadata = Record.metadata
@@ -208,7 +208,10 @@ class WorkStep(Record):
 
 
 class PartnerSystem(Record):
-    """A partner system that may publish about certain indicators and kinds of unit."""
+    """A partner system that may publish certain types of event about certain indicators and units.
+
+    Null in a column that came later: `types` the observation alone, `units` all of the kinds, `origin` the campaign's file.
+    """
 
     __tablename__ = "partners"
 
@@ -220,3 +223,53 @@ class PartnerSystem(Record):
     indicators: Mapped[list[Any]]
     kinds: Mapped[list[Any]]
     active: Mapped[bool]
+    types: Mapped[list[Any] | None]
+    units: Mapped[list[Any] | None]
+    origin: Mapped[Code | None]
+
+
+class PartnerClient(Record):
+    """A partner system at the doors, whatever its campaigns: whom to call, how many events a minute, whether it was shut out."""
+
+    __tablename__ = "partner_clients"
+
+    client: Mapped[Code] = mapped_column(primary_key=True)
+    revision: Mapped[int]
+    contact: Mapped[Name]
+    quota: Mapped[int]
+    signing_keys: Mapped[list[Any]]
+    revoked_at: Mapped[datetime | None]
+
+
+class PartnerCredential(Record):
+    """A key of a partner system: nothing here lets anybody in, for the secrets were shown once and only digests stay."""
+
+    __tablename__ = "partner_keys"
+
+    key: Mapped[Key]
+    client: Mapped[Code] = mapped_column(index=True)
+    nkey: Mapped[Code]
+    secret_sha256: Mapped[Code]
+    issued_at: Mapped[datetime]
+    issued_by: Mapped[Name]
+    expires_at: Mapped[datetime | None]
+
+
+class Proposal(Record):
+    """What a partner says of a work or of units: `facts` is the event that told it."""
+
+    __tablename__ = "proposals"
+    __table_args__ = (Index("proposals_of_campaign", "campaign", "state"),)
+
+    id: Mapped[Key]
+    kind: Mapped[Code]
+    campaign: Mapped[Code]
+    client: Mapped[Code]
+    event: Mapped[Name]
+    unit: Mapped[Id | None]
+    facts: Mapped[dict[str, Any]]
+    state: Mapped[Code]
+    proposed_at: Mapped[datetime]
+    decided_by: Mapped[Name | None]
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[Prose]

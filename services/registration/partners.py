@@ -1,18 +1,49 @@
-"""Partner systems: what a campaign's file says of them becomes rows and events."""
+"""Partner systems: what a campaign's file or the operator says of them becomes rows and events."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
+from services.registration import rules
 from services.registration.models import PartnerSystem
 from services.registration.units import identify
 from shared import outbox
 from shared.database import ReadSession, WriteSession
-from shared.events.campaign import Campaign, Partner
+from shared.events.campaign import Campaign, Partner, UnitKind
 from shared.events.registration import PartnerRegistered
-from shared.events.reporting import UnitRef
+from shared.events.reporting import IndicatorObserved, UnitRef
+from shared.messages import Conflict, Fault, Message, collect
+
+BY_OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class PartnerForm:
+    """A system as the operator describes it: what it may say, about which indicators and kinds of unit; `units` narrows them to branches."""
+
+    client: str
+    title: str
+    unit: UnitRef
+    types: tuple[str, ...] = (IndicatorObserved.TYPE,)
+    indicators: tuple[str, ...] = ()
+    kinds: tuple[UnitKind, ...] = tuple(UnitKind)
+    units: tuple[UnitRef, ...] = ()
+
+
+async def register(session: WriteSession, campaign: Campaign, form: PartnerForm, now: datetime) -> None:
+    """Register a system that the campaign's file does not name. Raises `Refused` with every fault, or `Conflict` for a name in use."""
+    if await session.get(PartnerSystem, (campaign.code, form.client)):
+        raise Conflict(Fault("client", Message("Đã có hệ thống “{client}”.", client=form.client), Message("Hãy chọn tên khác, hoặc cấp khóa mới cho hệ thống đó.")))
+    collect(rules.partner_faults(campaign, form.client, form.title, form.types, form.indicators))
+    attributes = {
+        "title": form.title.strip(), "unit": await identify(session, form.unit, campaign.starts), "types": list(form.types),
+        "indicators": list(form.indicators), "kinds": [str(kind) for kind in form.kinds], "active": True, "origin": BY_OPERATOR,
+        "units": [await identify(session, unit, campaign.starts) for unit in form.units],
+    }  # fmt: skip
+    await _save(session, campaign, None, attributes | {"client": form.client}, now)
 
 
 async def save(session: WriteSession, campaign: Campaign, now: datetime) -> None:
@@ -20,7 +51,8 @@ async def save(session: WriteSession, campaign: Campaign, now: datetime) -> None
     known = {row.client: row for row in await listed(session, campaign.code)}
     for partner in campaign.partners:
         await _save(session, campaign, known.get(partner.client), await _attributes(session, campaign, partner), now)
-    for client in known.keys() - {partner.client for partner in campaign.partners}:
+    from_file = {client for client, row in known.items() if row.origin != BY_OPERATOR}
+    for client in from_file - {partner.client for partner in campaign.partners}:
         await _save(session, campaign, known[client], {"active": False}, now)
 
 
@@ -33,6 +65,7 @@ async def _attributes(session: ReadSession, campaign: Campaign, partner: Partner
         "indicators": list(partner.indicators),
         "kinds": [str(kind) for kind in partner.kinds],
         "active": True,
+        "origin": None,
     }
 
 
@@ -48,9 +81,15 @@ async def _save(
     session.add(row)
     event = PartnerRegistered(
         campaign=row.campaign, client=row.client, revision=row.revision, title=row.title, unit=row.unit,
-        indicators=tuple(row.indicators), kinds=tuple(row.kinds), active=row.active,
+        indicators=tuple(row.indicators), kinds=tuple(row.kinds), active=row.active, units=tuple(row.units or ()),
+        types=types_of(row),
     )
     await outbox.record(session, event, now)
+
+
+def types_of(row: PartnerSystem) -> tuple[str, ...]:
+    """What a system may say."""
+    return (IndicatorObserved.TYPE,) if row.types is None else tuple(row.types)
 
 
 async def listed(session: ReadSession, campaign: str) -> list[PartnerSystem]:

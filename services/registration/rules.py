@@ -1,10 +1,13 @@
 """What registration decides, without any I/O: which commitments are sound, which phase is due, which step a work may take."""
 
+import base64
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from shared.events.campaign import Campaign, Indicator, Phase, ScoreSheet
+from shared.events.contract import inbound_types
 from shared.events.registration import Commitment, ParticipationStatus, WorkStatus
 from shared.messages import Fault, Message
 
@@ -142,3 +145,44 @@ def missing_faults(**texts: str) -> list[Fault]:
 def is_easier(indicator: Indicator, current: Decimal, proposed: Decimal) -> bool:
     """Whether another target asks less than the present one: a late easing must be visible to whoever approves it."""
     return proposed > current if indicator.direction == "lower" else proposed < current
+
+
+CLIENT = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+CLIENT_LIMIT = 32
+QUOTA_LIMIT = 1_000_000
+
+
+def partner_faults(campaign: Campaign, client: str, title: str, types: Sequence[str], indicators: Sequence[str]) -> list[Fault]:
+    """Everything wrong with a partner system as it is to be registered. Its name becomes a part of subjects, streams and accounts."""
+    faults = missing_faults(title=title)
+    if not CLIENT.fullmatch(client) or len(client) > CLIENT_LIMIT:
+        cure = Message("Dùng chữ thường không dấu, chữ số và dấu gạch nối, bắt đầu bằng chữ, không quá {limit} ký tự.", limit=CLIENT_LIMIT)
+        faults.append(Fault("client", Message("Tên máy khách “{client}” sai dạng.", client=client[:CLIENT_LIMIT]), cure))
+    known = {"types": inbound_types(), "indicators": tuple(indicator.code for indicator in campaign.indicators)}
+    for field, given in (("types", types), ("indicators", indicators)):
+        for wrong in sorted(set(given) - set(known[field])):
+            cure = Message("Chọn trong: {listed}.", listed=", ".join(known[field]))
+            faults.append(Fault(field, Message("Không có “{name}”.", name=wrong), cure))
+    if not types:
+        faults.append(Fault("types", Message("Chưa chọn loại sự kiện.")))
+    return faults
+
+
+def quota_faults(quota: int) -> list[Fault]:
+    """A partner's quota is a number of events a minute."""
+    if 1 <= quota <= QUOTA_LIMIT:
+        return []
+    return [Fault("quota", Message("Hạn mức phải từ 1 đến {limit} sự kiện mỗi phút.", limit=QUOTA_LIMIT))]
+
+
+def signing_key_faults(keys: Sequence[str]) -> list[Fault]:
+    """A signing key is an Ed25519 public key: 32 bytes in base64."""
+    cure = Message("Ghi khóa công khai Ed25519 dạng base64, ví dụ 44 ký tự kết thúc bằng dấu bằng.")
+    return [Fault("signing_keys", Message("Không đọc được khóa ký."), cure) for key in keys if not _is_key(key)]
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 32
+    except ValueError:
+        return False

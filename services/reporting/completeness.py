@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.reporting import intake, participants
+from services.reporting import ledger, participants
 from services.reporting.models import reports
 from services.reporting.rules.timeliness import Hold, owes
 from services.reporting.sheets import RETURNED
@@ -117,7 +117,7 @@ async def books(session: ReadSession, campaign: Campaign, now: datetime) -> dict
     counts = tally(await lines(session, campaign, now, passed))
     in_hand = sum(line.report is not None for line in await lines(session, campaign, now, running))
     names = Tally.__dataclass_fields__
-    return {name: getattr(counts, name) for name in names} | {"open": in_hand, "observations": await intake.counts(session)}
+    return {name: getattr(counts, name) for name in names} | {"open": in_hand, "observations": await ledger.counts(session)}
 
 
 async def names(session: ReadSession, now: datetime) -> dict[str, KnownUnit]:

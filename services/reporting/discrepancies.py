@@ -38,6 +38,8 @@ async def compare_observation(session: WriteSession, campaign: Campaign, seen: A
     for round in campaign.rounds:
         if round.window_start <= seen.as_of <= round.cutoff:
             own = await _own_figure(session, campaign.code, round.code, seen.unit, seen.indicator)
+            if not own:
+                continue
             observed = await rows_of(session, observations, campaign=campaign.code, unit=seen.unit, current=True)
             await _compare(session, campaign, round, seen.unit, own, observed, now)
 

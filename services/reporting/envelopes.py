@@ -3,18 +3,21 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
 from services.reporting.forms import is_sound
 from shared.delivery import STRUCTURED, Inbound, attributes_of
-from shared.events.reporting import IndicatorObserved
+from shared.events.contract import inbound_types
 from shared.messages import Fault, Message, Refused
 from shared.web.strict_json import loads
 
 BODY_LIMIT = 2_000_000
 ID_LIMIT = 128
-KNOWN = IndicatorObserved.TYPE
+SANDBOX = "sandbox"
+AHEAD = timedelta(minutes=5)
+"""How far a sender's clock may be ahead of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +29,54 @@ class Envelope:
     type: str
     body_hash: str
     data: Any = None
+    sandbox: bool = False
+    happened: datetime | None = None
     faults: list[Fault] = field(default_factory=list)
 
 
-def read(message: Inbound) -> Envelope:
-    """Read a message strictly; what is wrong is in `faults`."""
+def read(message: Inbound, arrived: datetime | None = None) -> Envelope:
+    """Read a message strictly; what is wrong is in `faults`. `arrived`: when it came, for what it says of its own time."""
     faults: list[Fault] = []
     headers = {name.lower(): value for name, value in message.headers.items()}
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        faults.append(Fault("content-encoding", Message("Không nhận nội dung nén."), Message("Hãy gửi nội dung không nén.")))
     attributes, data = _content(message, headers.get("content-type", "").lower(), faults)
     _check_attributes(attributes, faults)
     kind = _text(attributes.get("type"))
     _check_type(message.subject, kind, faults)
     identity = attributes.get("id")
     usable = isinstance(identity, str) and 0 < len(identity) <= ID_LIMIT and is_sound(identity)
-    client = message.subject.split(".")[1]
-    return Envelope(client, str(identity) if usable else "", kind, hashlib.sha256(message.body).hexdigest(), data, faults)
+    return Envelope(
+        message.subject.split(".")[1], str(identity) if usable else "", kind, hashlib.sha256(message.body).hexdigest(), data,
+        is_sandbox(message.subject), _happened(attributes.get("time"), arrived, faults), faults,
+    )  # fmt: skip
+
+
+def is_sandbox(subject: str) -> bool:
+    """True for what a partner only tries out: `inbound.<client>.sandbox.…`."""
+    return subject.split(".")[2:3] == [SANDBOX]
+
+
+def _happened(given: Any, arrived: datetime | None, faults: list[Fault]) -> datetime | None:
+    """When the event says it happened. It need not say so, but what it says must be a moment, and not one to come."""
+    if given is None or given == "":
+        return None
+    found = _instant(given)
+    if found is None:
+        cure = Message("Hãy ghi dạng {example}.", example="2023-11-02T17:00:00+07:00")
+        faults.append(Fault("time", Message("Không đọc được thời điểm này."), cure))
+        return None
+    if arrived and found > arrived + AHEAD:
+        faults.append(Fault("time", Message("Thời điểm của sự kiện ở tương lai."), Message("Hãy kiểm tra đồng hồ của hệ thống gửi.")))
+    return found
+
+
+def _instant(given: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(given)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else None
 
 
 def _content(message: Inbound, content_type: str, faults: list[Fault]) -> tuple[Mapping[str, Any], Any]:
@@ -85,18 +121,23 @@ def _check_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> Non
 
 
 def _check_type(subject: str, kind: str, faults: list[Fault]) -> None:
-    """The subject and the type must both say the one contract that partners may publish."""
-    said = "inbound." + ".".join(subject.split(".")[2:])
-    stem = KNOWN.rpartition(".")[0]
+    """The subject and the type must both say the same contract, one that partners may publish."""
+    said = ".".join(["inbound", *subject.split(".")[3 if is_sandbox(subject) else 2 :]])
+    before = len(faults)
     for name, found in (("subject", said), ("type", kind)):
-        if not found or found == KNOWN:
-            continue
-        if found.rpartition(".")[0] == stem:
-            cure = Message("Hãy dùng {known}.", known=KNOWN)
-            faults.append(Fault(name, Message("Phiên bản “{version}” chưa có.", version=found.rpartition(".")[2]), cure))
-        else:
-            cure = Message("Các loại nhận được: {known}.", known=KNOWN)
-            faults.append(Fault(name, Message("Không có loại sự kiện “{kind}”.", kind=found), cure))
+        if found and found not in inbound_types():
+            faults.append(_unknown(name, found))
+    if kind and said != kind and len(faults) == before:
+        cure = Message("Hãy gửi đến đúng kênh của loại “{kind}”.", kind=kind)
+        faults.append(Fault("subject", Message("Kênh gửi là của loại “{said}”.", said=said), cure))
+
+
+def _unknown(name: str, found: str) -> Fault:
+    stem, _, version = found.rpartition(".")
+    same = [known for known in inbound_types() if known.rpartition(".")[0] == stem]
+    if same:
+        return Fault(name, Message("Phiên bản “{version}” chưa có.", version=version), Message("Hãy dùng {known}.", known=", ".join(same)))
+    return Fault(name, Message("Không có loại sự kiện “{kind}”.", kind=found), Message("Các loại nhận được: {known}.", known=", ".join(inbound_types())))
 
 
 def _text(value: Any) -> str:

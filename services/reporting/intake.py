@@ -1,27 +1,36 @@
-"""Partners' events come in here: each is accepted, refused with its faults, counted as a duplicate, kept as a conflict, or waits."""
+"""Partners' events come in here: each is accepted, refused with its faults, counted as a duplicate, kept as a conflict, parked, or waits."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 
-from services.reporting import envelopes, observations
+from services.reporting import admissions, envelopes, paces, signatures
 from services.reporting.envelopes import Envelope
 from services.reporting.forms import is_sound, sound
+from services.reporting.kinds import KINDS
 from services.reporting.models import inbound, partners
-from services.reporting.observations import PATIENCE, NotHeardYet
+from services.reporting.scope import Effect, NotHeardYet, Sender
 from shared import outbox
-from shared.database import ReadSession, WriteSession
-from shared.delivery import Inbound
+from shared.database import ReadSession, WriteSession, add
+from shared.delivery import Inbound, Meta
 from shared.events.reporting import EventRejected, FieldFault
 from shared.identity import new_id
 from shared.inbox import lock
-from shared.messages import Fault, Message, NotFound, Refused
+from shared.messages import Fault, Message, Refused
+from shared.telemetry import traceparent
 
 KEPT_BYTES = 65_536
 """Of a refused body this much is kept to look at; the hash is of the whole."""
+PATIENCE = timedelta(days=1)
+"""An event waits this long for its campaign or the partner's registration to be heard; then it is refused."""
+PARKED_MINUTES = 10
+"""So many minutes' quota may be parked for a partner; what goes beyond that is refused."""
+RELEASED = 1000
+"""Parked events that a tick takes in at most."""
 
 
 class State(StrEnum):
@@ -31,26 +40,58 @@ class State(StrEnum):
     REJECTED = "rejected"
     CONFLICT = "conflict"
     WAITING = "waiting"
+    PARKED = "parked"
 
 
-async def take_in(session: WriteSession, message: Inbound, now: datetime) -> None:
-    """Decide a partner's message by (client, id, body hash). Never raises for what the partner did wrong."""
-    envelope = envelopes.read(message)
+async def take_in(session: WriteSession, message: Inbound, meta: Meta) -> None:
+    """Decide a partner's message by (client, id, body hash). Never raises for what the partner did wrong.
+
+    An id under which everything so far was refused may come again, mended: it then counts once, as what it became.
+    """
+    envelope = envelopes.read(message, max(meta.time, meta.stored or meta.time))  # in simulation senders still live by the wall
     if not envelope.id:
-        await _keep(session, message, envelope, State.REJECTED, now)
+        await _keep(session, message, envelope, State.REJECTED, meta)
         return
     await lock(session, [f"inbound|{envelope.client}|{envelope.id}"])
     earlier = await _earlier(session, envelope)
     same = next((row for row in earlier if row.body_hash == envelope.body_hash), None)
     if same is not None:
         await session.execute(update(inbound).where(inbound.c.id == same.id).values(repeats=same.repeats + 1))
-    elif earlier:
+    elif any(row.state != State.REJECTED for row in earlier):
         envelope.faults[:] = [_conflict(envelope)]
-        await _keep(session, message, envelope, State.CONFLICT, now)
+        await _keep(session, message, envelope, State.CONFLICT, meta)
     else:
-        row = await _keep(session, message, envelope, State.REJECTED if envelope.faults else State.WAITING, now)
-        if not envelope.faults:
-            await _decide(session, row, envelope, now)
+        row = await _admit(session, message, envelope, meta)
+        mended = [one.id for one in earlier]
+        if mended:
+            await session.execute(update(inbound).where(inbound.c.id.in_(mended)).values(superseded_by=row))
+
+
+async def _admit(session: WriteSession, message: Inbound, envelope: Envelope, meta: Meta) -> str:
+    """A new event: refused at the door, parked beyond the quota, or decided. Returns its row's id."""
+    admission = await admissions.of_client(session, envelope.client)
+    strange = _door_faults(admission, message, envelope, meta.stored or meta.time)
+    envelope.faults.extend(strange)
+    if admission and not strange and not await paces.take(session, envelope.client, admission.quota, meta.time):
+        return await _park(session, message, envelope, meta, admission.quota)
+    if envelope.faults:
+        return await _keep(session, message, envelope, State.REJECTED, meta)
+    row = new_id()
+    verdict = await _verdict(session, row, envelope, meta.time)
+    return await _keep(session, message, envelope, verdict.pop("state", State.WAITING), meta, id=row, **verdict)
+
+
+_REVOKED = (Fault("", Message("Quyền gửi của hệ thống này đã bị thu hồi."), Message("Hãy liên hệ Thường trực Hội đồng.")),)
+
+
+def _door_faults(admission: Any, message: Inbound, envelope: Envelope, arrived: datetime) -> list[Fault]:
+    if admission is None:
+        return []
+    if admission.revoked:
+        return [*_REVOKED]
+    if admission.signing_keys:
+        return signatures.faults_of(message.headers, message.body, envelope.id, admission.signing_keys, arrived)
+    return []
 
 
 def _conflict(envelope: Envelope) -> Fault:
@@ -61,49 +102,140 @@ def _conflict(envelope: Envelope) -> Fault:
     )
 
 
+_EARLIER = (
+    select(inbound.c.id, inbound.c.state, inbound.c.body_hash, inbound.c.repeats)
+    .where(inbound.c.client == bindparam("client"), inbound.c.event == bindparam("event"))
+    .where(func.coalesce(inbound.c.sandbox, False) == bindparam("sandbox"))  # trying out an id uses nothing up
+    .order_by(inbound.c.received_at)
+)
+_SUPERSEDE = (
+    update(inbound)
+    .where(inbound.c.client == bindparam("of"), inbound.c.effect == bindparam("what"), inbound.c.superseded_by.is_(None))
+    .values(superseded_by=bindparam("by"))
+)
+
+
 async def _earlier(session: ReadSession, envelope: Envelope) -> Sequence[Any]:
-    query = select(inbound).where(inbound.c.client == envelope.client, inbound.c.event == envelope.id)
-    return (await session.execute(query.order_by(inbound.c.received_at))).all()
+    named = {"client": envelope.client, "event": envelope.id, "sandbox": envelope.sandbox}
+    return (await session.execute(_EARLIER, named)).all()
 
 
-async def _keep(session: WriteSession, message: Inbound, envelope: Envelope, state: State, now: datetime) -> str:
-    """A row where people see it; a refusal is told to the partner too."""
+async def _park(session: WriteSession, message: Inbound, envelope: Envelope, meta: Meta, quota: int) -> str:
+    """Beyond the quota an event is kept whole and decided later; beyond a limit of such events it is refused."""
+    full = await _parked(session, envelope.client) >= quota * PARKED_MINUTES
+    problem = Message("Vượt hạn mức {quota} sự kiện mỗi phút.", quota=quota)
+    cure = Message("Hãy gửi chậm lại rồi gửi lại sự kiện này.") if full else Message("Sự kiện được giữ lại và sẽ được xử lý khi còn hạn mức.")
+    parked = replace(envelope, faults=[Fault("", problem, cure)])
+    return await _keep(session, message, parked, State.REJECTED if full else State.PARKED, meta)
+
+
+async def _parked(session: WriteSession, client: str) -> int:
+    """How many events of a client are parked before this one; counted once per transaction."""
+    counts: dict[str, int] = session.info.setdefault("parked", {})
+    if client not in counts:
+        counts[client] = int(await session.scalar(_PARKED, {"client": client, "state": State.PARKED}) or 0)
+    counts[client] += 1
+    return counts[client] - 1
+
+
+_PARKED = select(func.count()).select_from(inbound).where(inbound.c.client == bindparam("client"), inbound.c.state == bindparam("state"))
+
+
+async def _keep(session: WriteSession, message: Inbound, envelope: Envelope, state: State, meta: Meta, **verdict: Any) -> str:
+    """A row where people see it; what is refused at once is told to the partner too. `verdict`: what more is known of it already."""
+    whole = state in {State.WAITING, State.PARKED}
     row = {
         "id": new_id(), "client": envelope.client, "event": envelope.id, "body_hash": envelope.body_hash,
         "type": sound(envelope.type, 256), "subject": sound(message.subject, 256), "state": state,
         "headers": {sound(n, 128): sound(v, 1024) for n, v in message.headers.items()},
-        "body": message.body if state is State.WAITING else message.body[:KEPT_BYTES], "size": len(message.body),
-        "faults": [], "repeats": 0, "received_at": now,
+        "body": message.body if whole else message.body[:KEPT_BYTES], "size": len(message.body),
+        "faults": [told.model_dump() for told in _told(envelope)] if state is State.PARKED else [], "repeats": 0, "received_at": meta.time,
+        "receipt": receipt_of(meta), "happened_at": envelope.happened, "traceparent": traceparent() or meta.traceparent,
+        "sandbox": envelope.sandbox, "effect": None, "effect_revision": None, "decided_at": None,
     }  # fmt: skip
-    await session.execute(insert(inbound).values(row))
-    if state is not State.WAITING:
-        await _refuse(session, str(row["id"]), envelope, state, now)
+    if not whole and not verdict:
+        verdict = await _refusal(session, envelope, state, meta.time)
+    row |= verdict
+    await add(session, inbound, row)
     return str(row["id"])
 
 
+def receipt_of(meta: Meta) -> str:
+    """The place of an event in its stream, which the sender got as receipt."""
+    return receipt_at(meta.stream, meta.sequence)
+
+
+def receipt_at(stream: str, sequence: int) -> str:
+    """A place in a stream as a receipt; the same sequence comes never again in a stream."""
+    return f"{stream}:{sequence}"
+
+
 async def _decide(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> None:
+    """Decide an event that is kept already."""
+    if verdict := await _verdict(session, row, envelope, now):
+        await session.execute(update(inbound).where(inbound.c.id == row).values(verdict))
+
+
+async def _verdict(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> dict[str, Any]:
+    """What is to be written of an event: what it became, or why it is refused; nothing while it must wait."""
     try:
-        seen = observations.parse(envelope.data)
-        sighting = await observations.judge(session, envelope.client, seen, now)
+        effect = await _effect(session, envelope, now)
     except NotHeardYet:
-        return
+        return {}
     except Refused as refusal:
         envelope.faults.extend(refusal.faults)
-        await _refuse(session, row, envelope, State.REJECTED, now)
-        return
-    observation = await observations.accept(session, sighting, now)
-    values = {"state": State.ACCEPTED, "observation": observation, "decided_at": now}
-    await session.execute(update(inbound).where(inbound.c.id == row).values(values))
+        return await _refusal(session, envelope, State.REJECTED, now)
+    what = f"{envelopes.SANDBOX}:{effect}" if envelope.sandbox else str(effect)
+    if effect.revision > 1:
+        await session.execute(_SUPERSEDE, {"of": envelope.client, "what": what, "by": row})
+    return {"state": State.ACCEPTED, "effect": what, "effect_revision": effect.revision, "faults": [], "decided_at": now}
 
 
-async def _refuse(session: WriteSession, row: str, envelope: Envelope, state: State, now: datetime) -> None:
-    told = tuple(FieldFault(field=f.field, vi=f.render("vi"), en=f.render("en")) for f in envelope.faults)
-    values = {"state": state, "faults": [fault.model_dump() for fault in told], "decided_at": now}
-    await session.execute(update(inbound).where(inbound.c.id == row).values(values))
+async def _effect(session: WriteSession, envelope: Envelope, now: datetime) -> Effect:
+    """What the event becomes. In the sandbox everything is done as in earnest, and then undone."""
+    sender, kind = Sender(envelope.client, envelope.id), KINDS[envelope.type]
+    if not envelope.sandbox:
+        return await kind(session, sender, envelope.data, now)
+    async with session.undone():
+        return await kind(session, sender, envelope.data, now)
+
+
+async def faults_of(session: WriteSession, message: Inbound, now: datetime, wall: datetime) -> list[Fault]:
+    """What would be wrong with a message, signature and quota apart. Whoever asks undoes the transaction."""
+    envelope = envelopes.read(message, max(now, wall))
+    if envelope.id and not envelope.faults:
+        try:
+            await _effect(session, envelope, now)
+        except NotHeardYet:
+            envelope.faults.append(_unregistered())
+        except Refused as refusal:
+            envelope.faults.extend(refusal.faults)
+    return envelope.faults
+
+
+def _unregistered() -> Fault:
+    cure = Message("Hãy kiểm tra mã phong trào, hoặc đăng ký hệ thống với Thường trực Hội đồng.")
+    return Fault("campaign", Message("Không có phong trào này, hoặc hệ thống chưa đăng ký với phong trào."), cure)
+
+
+def _told(envelope: Envelope) -> tuple[FieldFault, ...]:
+    return tuple(FieldFault(field=f.field, vi=f.render("vi"), en=f.render("en")) for f in envelope.faults)
+
+
+async def _refuse(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> None:
+    """Refuse an event that is kept already."""
+    refusal = await _refusal(session, envelope, State.REJECTED, now)
+    await session.execute(update(inbound).where(inbound.c.id == row).values(refusal))
+
+
+async def _refusal(session: WriteSession, envelope: Envelope, state: State, now: datetime) -> dict[str, Any]:
+    """Tell the partner; returns what is to be written of the event."""
+    told = _told(envelope)
     event = EventRejected(
         campaign=await _campaign_of(session, envelope), client=envelope.client, event=envelope.id, faults=told, at=now
     )
     await outbox.record(session, event, now, client=envelope.client)
+    return {"state": state, "faults": [fault.model_dump() for fault in told], "decided_at": now}
 
 
 async def _campaign_of(session: ReadSession, envelope: Envelope) -> str:
@@ -117,58 +249,40 @@ async def _campaign_of(session: ReadSession, envelope: Envelope) -> str:
 
 async def settle_waiting(session: WriteSession, now: datetime) -> None:
     """Decide what waited for a campaign or a registration that has now been heard."""
-    for row in await _waiting(session):
+    for row in await _in_state(session, State.WAITING):
         await _decide(session, row.id, _reread(row), max(now, row.received_at))
 
 
-async def expire_waiting(session: WriteSession, now: datetime) -> None:
-    """Refuse what has waited longer than `PATIENCE` for something that nobody registered."""
-    for row in await _waiting(session):
+async def on_tick(session: WriteSession, now: datetime) -> None:
+    """Refuse what has waited longer than `PATIENCE` for something that nobody registered; take in what was parked, as far as there is room."""
+    for row in await _in_state(session, State.WAITING):
         if row.received_at + PATIENCE <= now:
             envelope = _reread(row)
-            cure = Message("Hãy kiểm tra mã phong trào, hoặc đăng ký hệ thống với Thường trực Hội đồng.")
-            envelope.faults.append(Fault("campaign", Message("Không có phong trào này, hoặc hệ thống chưa đăng ký với phong trào."), cure))
-            await _refuse(session, row.id, envelope, State.REJECTED, now)
+            envelope.faults.append(_unregistered())
+            await _refuse(session, row.id, envelope, now)
+    await _release(session, now)
 
 
-async def _waiting(session: ReadSession) -> Sequence[Any]:
-    return (await session.execute(select(inbound).where(inbound.c.state == State.WAITING).order_by(inbound.c.received_at))).all()
+async def _release(session: WriteSession, now: datetime) -> None:
+    full: set[str] = set()
+    for row in await _in_state(session, State.PARKED, RELEASED):
+        admission = await admissions.of_client(session, row.client) if row.client not in full else None
+        if admission is None or not (admission.revoked or await paces.take(session, row.client, admission.quota, now)):
+            full.add(row.client)
+            continue
+        envelope = _reread(row)
+        envelope.faults.extend(_REVOKED if admission.revoked else ())
+        if envelope.faults:
+            await _refuse(session, row.id, envelope, now)
+        else:
+            await session.execute(update(inbound).where(inbound.c.id == row.id).values(state=State.WAITING, faults=[]))
+            await _decide(session, row.id, envelope, now)
+
+
+async def _in_state(session: ReadSession, state: State, limit: int | None = None) -> Sequence[Any]:
+    query = select(inbound).where(inbound.c.state == state).order_by(inbound.c.received_at, inbound.c.id).limit(limit)
+    return (await session.execute(query)).all()
 
 
 def _reread(row: Any) -> Envelope:
     return envelopes.read(Inbound(row.subject, row.headers, row.body))
-
-
-async def listed(session: ReadSession, state: str = "", client: str = "", limit: int = 200) -> Sequence[Any]:
-    """Partners' events, newest first, without their bodies."""
-    columns = [column for column in inbound.c if column.name not in {"body", "headers"}]
-    query = select(*columns).order_by(inbound.c.received_at.desc(), inbound.c.id.desc()).limit(limit)
-    if state:
-        query = query.where(inbound.c.state == state)
-    if client:
-        query = query.where(inbound.c.client == client)
-    return (await session.execute(query)).all()
-
-
-async def find(session: ReadSession, event: str) -> Any:
-    """One partner's event, whole; raises `NotFound`."""
-    row = (await session.execute(select(inbound).where(inbound.c.id == event))).one_or_none()
-    if row is None:
-        raise NotFound(Fault("id", Message("Không có sự kiện này.")))
-    return row
-
-
-async def counts(session: ReadSession) -> dict[str, int]:
-    """Received = accepted + rejected + duplicate + waiting; a conflict is a duplicate id and is counted by itself as well."""
-    query = select(inbound.c.state, func.count(), func.coalesce(func.sum(inbound.c.repeats), 0)).group_by(inbound.c.state)
-    rows = {state: (int(number), int(repeats)) for state, number, repeats in (await session.execute(query)).all()}
-    number = {state: rows.get(state, (0, 0))[0] for state in State}
-    repeats = sum(repeated for _, repeated in rows.values())
-    return {
-        "received": sum(number.values()) + repeats,
-        "accepted": number[State.ACCEPTED],
-        "rejected": number[State.REJECTED],
-        "duplicate": repeats + number[State.CONFLICT],
-        "conflict": number[State.CONFLICT],
-        "waiting": number[State.WAITING],
-    }

@@ -159,6 +159,29 @@ partners = Table(
     Column("indicators", JSON, nullable=False),
     Column("kinds", JSON, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("types", JSON),
+    Column("units", JSON),
+)
+"""What a partner may say in a campaign. Null in what came later: the observation alone; all units of the kinds."""
+
+admissions = Table(
+    "admissions",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("keys", JSON, nullable=False),
+    Column("quota", Integer, nullable=False),
+    Column("signing_keys", JSON, nullable=False),
+    Column("revoked", Boolean, nullable=False),
+)
+"""By which keys a partner comes in and at which pace. One without a row was never given keys: it comes over the broker alone, unlimited."""
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("minute", Instant, nullable=False),
+    Column("taken", Integer, nullable=False),
 )
 
 inbound = Table(
@@ -179,7 +202,18 @@ inbound = Table(
     Column("repeats", Integer, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("decided_at", Instant),
+    Column("receipt", String(160)),
+    Column("happened_at", Instant),
+    Column("traceparent", String(64)),
+    Column("sandbox", Boolean),
+    Column("effect", String(160)),
+    Column("effect_revision", Integer),
+    Column("superseded_by", String(36)),
 )
+"""`receipt`: its place in the stream; `happened_at`: by its own words; `effect`: what it became, as kind:id; `superseded_by`: a later event."""
+Index("inbound_of_client", inbound.c.client, inbound.c.received_at)
+Index("inbound_receipt", inbound.c.receipt)
+Index("inbound_effect", inbound.c.effect)
 Index("inbound_identity", inbound.c.client, inbound.c.event, inbound.c.body_hash)
 
 observations = Table(

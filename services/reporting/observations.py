@@ -1,43 +1,29 @@
-"""What partner systems see of units: a figure that stands beside the unit's own and never replaces it."""
+"""What partner systems see of units: a figure that stands beside the unit's own and never replaces it, and its correction."""
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, select, update
 
-from services.reporting import discrepancies
+from services.reporting import discrepancies, scope
 from services.reporting.forms import Reading
-from services.reporting.models import observations, partners
+from services.reporting.models import inbound, observations
 from services.reporting.reports import key_of
 from services.reporting.rules.figures import Figure, Known, measure_faults
-from shared import campaigns, outbox, units
+from services.reporting.scope import Effect, Named, Scope, Sender
+from shared import outbox, units
 from shared.clock import local_date
-from shared.database import ReadSession, WriteSession, upsert
+from shared.database import ReadSession, WriteSession, add, row_of
 from shared.events.campaign import Campaign
-from shared.events.registration import PartnerRegistered
-from shared.events.reporting import ObservationAccepted, ValueKind
+from shared.events.reporting import IndicatorCorrected, IndicatorObserved, ObservationAccepted, ValueKind
 from shared.identity import new_id
 from shared.inbox import lock
 from shared.messages import Fault, Message, Refused
 
-PATIENCE = timedelta(days=1)
-"""An observation waits this long for its campaign or the partner's registration to be heard; then it is refused."""
-
-
-class NotHeardYet(Exception):
-    """The campaign or the partner's registration is not known here yet: the observation waits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A partner's figure that fits its contract; `unit` is still as the partner names it."""
-
-    campaign: str
-    scheme: str
-    value_of_scheme: str
-    figure: Figure
+OBSERVATION = "observation"
+"""What an inbound event's effect begins with when it became an observation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,87 +36,90 @@ class Sighting:
     figure: Figure
 
 
-async def register_partner(event: PartnerRegistered, session: WriteSession) -> None:
-    """Keep what a partner may observe."""
-    row = event.model_dump(mode="json", include={column.name for column in partners.c})
-    await upsert(session, partners, [row], newer="revision")
+async def observe(session: WriteSession, sender: Sender, data: Any, now: datetime) -> Effect:
+    """Take in `IndicatorObserved`; returns what it became. Raises `Refused` with every fault, or `NotHeardYet`."""
+    code, named, figure = _parse(data)
+    known = await scope.of(session, sender.client, code)
+    faults = [*scope.type_faults(known.partner, IndicatorObserved.TYPE), *_figure_faults(known, figure, now)]
+    unit, unit_faults = await scope.own_unit(session, known, named, figure.as_of)
+    if faults or unit_faults or unit is None:
+        raise Refused(*faults, *unit_faults)
+    return await accept(session, Sighting(known.campaign, sender.client, unit.id, figure), now)
 
 
-def parse(data: Any) -> Seen:
-    """The figure that an event's data tells. Raises `Refused` with every fault."""
+def _parse(data: Any) -> tuple[str, Named, Figure]:
     reading = Reading(data)
-    unit = reading.inner("unit")
-    seen = Seen(
-        reading.text("campaign", limit=64),
-        unit.text("scheme", limit=32),
-        unit.text("value", limit=64),
-        Figure(
-            reading.text("indicator", limit=64),
-            reading.decimal("value"),
-            reading.text("unit_of_measure", limit=32),
-            ValueKind(reading.choice("kind", ValueKind, ValueKind.OFFICIAL) or ValueKind.OFFICIAL),
-            reading.day("as_of") or date.min,
-            reading.text("note", required=False),
-        ),
-    )
+    code, unit = reading.text("campaign", limit=64), reading.inner("unit")
+    named = Named.read(unit, "unit")
+    figure = replace(_measured(reading), indicator=reading.text("indicator", limit=64), as_of=reading.day("as_of") or units.BEGINNING)
     reading.done()
-    return seen
+    return code, named, figure
 
 
-async def judge(session: ReadSession, client: str, seen: Seen, now: datetime) -> Sighting:
-    """Hold a figure against what the partner may say. Raises `Refused` with every fault, or `NotHeardYet`."""
-    query = select(partners).where(partners.c.client == client, partners.c.campaign == seen.campaign)
-    partner = (await session.execute(query)).one_or_none()
-    campaign = await campaigns.known(session, seen.campaign)
-    if partner is None or campaign is None:
-        raise NotHeardYet
-    faults = _scope_faults(partner, campaign, seen, now)
-    unit = await units.resolve(session, seen.scheme, seen.value_of_scheme, seen.figure.as_of)
-    known = await units.known(session, unit, seen.figure.as_of) if unit else None
-    if known is None:
-        faults.append(
-            Fault(
-                "unit",
-                Message("Ngày {day} không có đơn vị {scheme}:{value}.", day=f"{seen.figure.as_of:%d/%m/%Y}", scheme=seen.scheme, value=seen.value_of_scheme),
-                Message("Hãy kiểm tra mã đơn vị có hiệu lực vào ngày đó."),
-            )
-        )
-    elif known.kind not in partner.kinds:
-        faults.append(Fault("unit", Message("Hệ thống này không được báo về đơn vị {name}.", name=known.name)))
-    if faults or known is None:
+def _measured(reading: Reading) -> Figure:
+    kind = ValueKind(reading.choice("kind", ValueKind, ValueKind.OFFICIAL) or ValueKind.OFFICIAL)
+    value, measure = reading.decimal("value"), reading.text("unit_of_measure", limit=32)
+    return Figure("", value, measure, kind, units.BEGINNING, reading.text("note", required=False))
+
+
+async def correct(session: WriteSession, sender: Sender, data: Any, now: datetime) -> Effect:
+    """Take in `IndicatorCorrected`: the figure of the event it cites, anew. Raises `Refused` with every fault, or `NotHeardYet`."""
+    reading = Reading(data)
+    code, cited, figure = reading.text("campaign", limit=64), reading.text("replaces", limit=128), _measured(reading)
+    reading.done()
+    known = await scope.of(session, sender.client, code)
+    wrong = await _cited(session, sender, code, cited)
+    figure = replace(figure, indicator=wrong.indicator, as_of=wrong.as_of)
+    faults = [*scope.type_faults(known.partner, IndicatorCorrected.TYPE), *_figure_faults(known, figure, now)]
+    if faults:
         raise Refused(*faults)
-    return Sighting(campaign, client, known.id, seen.figure)
+    return await accept(session, Sighting(known.campaign, sender.client, wrong.unit, figure), now)
 
 
-def _scope_faults(partner: Any, campaign: Campaign, seen: Seen, now: datetime) -> list[Fault]:
+async def _cited(session: ReadSession, sender: Sender, campaign: str, cited: str) -> Any:
+    """The observation that the cited event gave, if it is the newest of its figure."""
+    query = select(inbound).where(inbound.c.client == sender.client, inbound.c.event == cited, inbound.c.effect.like(f"{OBSERVATION}:%"))
+    row = (await session.execute(query.order_by(inbound.c.received_at.desc()).limit(1))).one_or_none()
+    if row is None:
+        cure = Message("Hãy ghi mã của một sự kiện số liệu đã được nhận của chính hệ thống này.")
+        raise Refused(Fault("replaces", Message("Không có sự kiện “{id}” để đính chính.", id=cited), cure))
+    if row.superseded_by:
+        newer = await row_of(session, inbound, id=row.superseded_by)
+        cure = Message("Hãy đính chính sự kiện mới nhất: {id}.", id=newer.event if newer else "")
+        raise Refused(Fault("replaces", Message("Sự kiện “{id}” đã được thay bằng sự kiện khác.", id=cited), cure))
+    found = await row_of(session, observations, observation=row.effect.partition(":")[2], current=True)
+    if found is None or found.campaign != campaign:
+        raise Refused(Fault("campaign", Message("Sự kiện được đính chính thuộc phong trào khác.")))
+    return found
+
+
+def _figure_faults(known: Scope, figure: Figure, now: datetime) -> list[Fault]:
     faults = []
-    if not partner.active:
-        faults.append(Fault("", Message("Quyền gửi số liệu của hệ thống này đã ngừng."), Message("Hãy liên hệ Thường trực Hội đồng.")))
-    if seen.figure.as_of > local_date(now):
+    if figure.as_of > local_date(now):
         faults.append(Fault("as_of", Message("Ngày số liệu ở tương lai."), Message("Hãy ghi ngày mà số liệu phản ánh.")))
-    indicator = campaign.indicator(seen.figure.indicator)
+    faults += scope.indicator_faults(known, figure.indicator)
+    indicator = known.campaign.indicator(figure.indicator)
     if indicator is None:
-        cure = Message("Các chỉ tiêu được gửi: {listed}.", listed=", ".join(partner.indicators))
-        return [*faults, Fault("indicator", Message("Không có chỉ tiêu “{code}”.", code=seen.figure.indicator), cure)]
-    if indicator.code not in partner.indicators:
-        cure = Message("Các chỉ tiêu được gửi: {listed}.", listed=", ".join(partner.indicators))
-        faults.append(Fault("indicator", Message("Hệ thống này không được gửi chỉ tiêu “{code}”.", code=indicator.code), cure))
-    measure = campaign.unit_of_measure(indicator.unit_of_measure)
-    known = Known(indicator, measure.decimals if measure else 2)
-    return faults + [Fault(f.field.lstrip("."), f.problem, f.cure) for f in measure_faults("", seen.figure, known)]
+        return faults
+    measure = known.campaign.unit_of_measure(indicator.unit_of_measure)
+    judged = measure_faults("", figure, Known(indicator, measure.decimals if measure else 2))
+    return faults + [Fault(fault.field.lstrip("."), fault.problem, fault.cure) for fault in judged]
 
 
-async def accept(session: WriteSession, sighting: Sighting, now: datetime) -> str:
+_OUTDATE = update(observations).where(observations.c.observation == bindparam("this")).values(current=False)
+
+
+async def accept(session: WriteSession, sighting: Sighting, now: datetime) -> Effect:
     """Keep a figure, tell it, and compare it with the unit's own. A newer figure of the same day supersedes the earlier one."""
     await lock(session, [key_of(sighting.campaign.code, sighting.unit)])
     row = await _next(session, sighting, now)
-    this = observations.c.observation == row["observation"]
-    await session.execute(update(observations).where(this).values(current=False))
-    await session.execute(insert(observations).values(row))
+    if row["revision"] > 1:
+        await session.execute(_OUTDATE, {"this": row["observation"]})
+    await add(session, observations, row)
     event = ObservationAccepted(**{name: row[name] for name in ObservationAccepted.model_fields})
     await outbox.record(session, event, now)
     await discrepancies.compare_observation(session, sighting.campaign, event, now)
-    return str(row["observation"])
+    return Effect(OBSERVATION, str(row["observation"]), row["revision"])
 
 
 async def _next(session: ReadSession, sighting: Sighting, now: datetime) -> dict[str, Any]:
@@ -139,8 +128,7 @@ async def _next(session: ReadSession, sighting: Sighting, now: datetime) -> dict
         "campaign": sighting.campaign.code, "client": sighting.client, "unit": sighting.unit,
         "indicator": figure.indicator, "as_of": figure.as_of,
     }  # fmt: skip
-    query = select(observations.c.observation, observations.c.revision).filter_by(**about).where(observations.c.current)
-    before = (await session.execute(query)).one_or_none()
+    before = await row_of(session, observations, **about, current=True)
     return about | {
         "observation": before.observation if before else new_id(), "revision": before.revision + 1 if before else 1,
         "value": figure.value if figure.value is not None else Decimal(0), "unit_of_measure": figure.unit_of_measure,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.reporting import intake, observations, participants, rounds
+from services.reporting import admissions, intake, participants, rounds, scope
 from shared import campaigns, security, units
 from shared.database import WriteSession
 from shared.delivery import Inbound, Meta
@@ -16,7 +16,9 @@ from shared.events.registration import (
     OfficerAppointed,
     OfficerDisabled,
     ParticipationApproved,
+    PartnerAdmitted,
     PartnerRegistered,
+    PartnerRevoked,
     SessionEnded,
     UnitChanged,
 )
@@ -82,8 +84,18 @@ async def on_commitment_approved(event: CommitmentApproved, session: WriteSessio
 
 @hears
 async def on_partner_registered(event: PartnerRegistered, session: WriteSession, _: Meta) -> set[str]:
-    await observations.register_partner(event, session)
+    await scope.register_partner(event, session)
     return {WAITING}
+
+
+@hears
+async def on_partner_admitted(event: PartnerAdmitted, session: WriteSession, _: Meta) -> None:
+    await admissions.admit(event, session)
+
+
+@hears
+async def on_partner_revoked(event: PartnerRevoked, session: WriteSession, _: Meta) -> None:
+    await admissions.revoke(event, session)
 
 
 @hears
@@ -98,10 +110,10 @@ async def on_hold_lifted(event: HoldLifted, session: WriteSession, _: Meta) -> N
 
 @hears.inbound
 async def on_inbound(message: Inbound, session: WriteSession, meta: Meta) -> None:
-    await intake.take_in(session, message, meta.time)
+    await intake.take_in(session, message, meta)
 
 
 @hears.tick
 async def on_tick(session: WriteSession, now: datetime, _: datetime | None) -> None:
     await rounds.on_tick(session, now)
-    await intake.expire_waiting(session, now)
+    await intake.on_tick(session, now)

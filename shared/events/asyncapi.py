@@ -108,6 +108,12 @@ def meant_for_outsiders(contract: type[Event]) -> bool:
     return contract.AUDIENCE is not Audience.INTERNAL
 
 
+def subjects_for(client: str) -> list[str]:
+    """What a partner may hear: public events, events for partners, and what is addressed to it."""
+    outside = [contract for _, contract in sorted(REGISTRY.items()) if meant_for_outsiders(contract) and not is_inbound(contract)]
+    return [subject_of(contract).replace(CLIENT, client) for contract in outside]
+
+
 OURS: dict[str, Any] = {
     "type": "object",
     "properties": {

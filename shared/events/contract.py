@@ -56,6 +56,11 @@ class Event(Contract):
         return str(getattr(self, "unit", "") or getattr(self, "campaign", ""))
 
 
+def inbound_types() -> tuple[str, ...]:
+    """The types of what partners say, sorted."""
+    return tuple(kind for kind in sorted(REGISTRY) if kind.startswith("inbound."))
+
+
 class CampaignEvent(Event):
     """An event of one campaign: two movements and a sandbox live side by side."""
 

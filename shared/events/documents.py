@@ -80,8 +80,13 @@ def released(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
 def documents(hears: Sequence[Hears]) -> dict[str, str]:
     """Every document's text by its file name."""
     texts = {f"{kind}.json": json.dumps(schema, ensure_ascii=False, indent=2) + "\n" for kind, schema in schemas().items()}
-    texts[ASYNCAPI] = yaml.dump(asyncapi.build(hears), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
+    texts[ASYNCAPI] = as_yaml(asyncapi.build(hears))
     return texts
+
+
+def as_yaml(document: dict[str, Any]) -> str:
+    """A document as people read it: in its own order, long texts as lines."""
+    return yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
 
 
 class _Plain(yaml.SafeDumper):

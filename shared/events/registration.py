@@ -207,7 +207,7 @@ class WorkProgressed(CampaignEvent, type="registration.work.progressed.v1", audi
 
 
 class PartnerRegistered(CampaignEvent, type="registration.partner.registered.v1"):
-    """A partner system may publish under this client name about these indicators and kinds of unit."""
+    """A partner system may publish these types of event under this client name, about these indicators and units."""
 
     client: str
     revision: int
@@ -216,3 +216,35 @@ class PartnerRegistered(CampaignEvent, type="registration.partner.registered.v1"
     indicators: tuple[str, ...]
     kinds: tuple[UnitKind, ...]
     active: bool = True
+    types: tuple[str, ...] = Field(default=("inbound.indicator.observed.v1",), description="What it may say.")
+    units: tuple[str, ...] = Field(default=(), description="Only these units and those below them; empty means all of the kinds.")
+
+
+class PartnerKey(Contract):
+    """A key of a partner system: its NATS user and, as SHA-256, its HTTP secret. It holds until `expires_at` (open when null)."""
+
+    key: str
+    nkey: str = Field(description="Public key of its NATS user.")
+    secret_sha256: str = Field(description="Hexadecimal digest of the whole API key, which is random and long.")
+    expires_at: datetime | None = None
+
+
+class PartnerAdmitted(Event, type="registration.partner.admitted.v1"):
+    """A partner system may come in by these keys at this pace; a later revision replaces an earlier one whole."""
+
+    client: str
+    revision: int
+    keys: tuple[PartnerKey, ...]
+    quota: int = Field(description="Events that are taken in a minute; what goes beyond is parked.")
+    signing_keys: tuple[str, ...] = Field(
+        default=(), description="Ed25519 public keys, base64. Where there is one, an event must be signed by one of them."
+    )
+    at: datetime
+
+
+class PartnerRevoked(Event, type="registration.partner.revoked.v1"):
+    """A partner system may no longer come in by any door from now on; `revision` counts with those of its admissions."""
+
+    client: str
+    revision: int
+    at: datetime

@@ -123,6 +123,81 @@ class IndicatorObserved(CampaignEvent, type="inbound.indicator.observed.v1", aud
     note: str = ""
 
 
+class IndicatorCorrected(CampaignEvent, type="inbound.indicator.corrected.v1", audience=Audience.PARTNERS):
+    """From a partner: a figure of theirs was wrong. It stays about the same unit, indicator and day as the event it replaces."""
+
+    replaces: str = Field(description="The id of the partner's own event that gave the wrong figure, the newest one.")
+    value: Decimal
+    unit_of_measure: str
+    kind: ValueKind = ValueKind.OFFICIAL
+    note: str = ""
+
+
+class ReportSubmitted(CampaignEvent, type="inbound.report.submitted.v1", audience=Audience.PARTNERS):
+    """From a partner: a unit's whole report for a round, on behalf of the unit; judged like one that the unit hands in itself."""
+
+    unit: UnitRef
+    round: str
+    values: tuple[ReportedValue, ...]
+
+
+class WorkStep(StrEnum):
+    """What may become of a work."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    UNVEILED = "unveiled"
+
+
+class WorkReported(CampaignEvent, type="inbound.work.progressed.v1", audience=Audience.PARTNERS):
+    """From a partner: a work (công trình) was started, completed or unveiled on a day. Its unit confirms it before it counts."""
+
+    unit: UnitRef
+    work: str = Field(description="The work's id, as registration.work.progressed.v1 tells it.")
+    status: WorkStep
+    day: date
+    note: str = ""
+
+
+class UnitReorganised(CampaignEvent, type="inbound.unit.reorganised.v1", audience=Audience.PARTNERS):
+    """From a partner: by a legal act, units became another one on a day. The council's secretary confirms it before it counts."""
+
+    predecessors: tuple[UnitRef, ...] = Field(description="The units as they were called on the day before.")
+    successor: UnitRef = Field(description="The unit as it is called from the day on.")
+    day: date
+    legal_act: str
+    note: str = ""
+
+
+class WorkProposed(CampaignEvent, type="reporting.work.proposed.v1"):
+    """A partner says that a work has come further; nothing has changed until a person of its unit confirms it."""
+
+    proposal: str
+    client: str
+    event: str
+    unit: str
+    work: str
+    status: WorkStep
+    day: date
+    note: str = ""
+    at: datetime
+
+
+class ReorganisationProposed(CampaignEvent, type="reporting.reorganisation.proposed.v1"):
+    """A partner says that units became another one; nothing has changed until the council's secretary confirms it."""
+
+    proposal: str
+    client: str
+    event: str
+    predecessors: tuple[str, ...]
+    successor: str | None = Field(description="Null when the directory does not know the new unit yet.")
+    successor_ref: UnitRef
+    day: date
+    legal_act: str
+    note: str = ""
+    at: datetime
+
+
 class ObservationAccepted(CampaignEvent, type="reporting.observation.accepted.v1"):
     """A partner's figure stands beside the unit's own; it does not replace it."""
 

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from shared.messages import Refused
 from shared.service import Service, running
-from shared.web import api_docs, audit_trail, dead_letters, errors, events, language, operations
+from shared.web import api_docs, audit_trail, dead_letters, errors, events, language, operations, paths
 from shared.web.edge import Edge
 from shared.web.pages import Pages
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 HTMX = Path(django_htmx.__file__).parent / "static" / "django_htmx"
-COMMON = (language.router, operations.router, dead_letters.router, audit_trail.router, events.router, api_docs.router)
+COMMON = (language.router, operations.router, dead_letters.router, audit_trail.router, events.router, paths.router, api_docs.router)
 """Pages that every service has; its own come first."""
 SWAGGER = Path(swagger_ui_bundle.swagger_ui_path)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared import broker, streams
+from shared import settings as configuration
 from shared.clock import Clock
 from shared.database import Database
 from shared.events import REGISTRY, asyncapi
@@ -22,7 +23,7 @@ CLIENT = "kho-bac"
 
 def listens(hears: Hears, database: Database) -> set[str]:
     """The subjects that FastStream itself states for the service's subscribers."""
-    nats = broker.connect("nats://127.0.0.1:1", service=hears.service)
+    nats = broker.connect(configuration.load({}, nats_url="nats://127.0.0.1:1"), service=hears.service)
     inbox = Inbox(database, hears, Telemetry(hears.service), Clock(simulated=True))
     for producer, types in hears.producers().items():
         broker.subscribe(nats, producer.upper(), types, inbox)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from services.reporting import intake, observations, submissions
+from services.reporting import ledger, observations, submissions
 from services.reporting.models import inbound
 from shared.database import Database
 from shared.delivery import Inbound
@@ -29,7 +29,7 @@ async def states(database: Database) -> list[str]:
 
 async def counts(database: Database) -> dict[str, int]:
     async with database.read() as session:
-        return await intake.counts(session)
+        return await ledger.counts(session)
 
 
 async def faults_of(database: Database, message: Inbound) -> list[str]:
@@ -48,7 +48,7 @@ async def test_a_figure_in_either_mode_stands_beside_the_units_own(movement: Dat
     assert (event.unit, event.value, event.as_of, event.client, event.revision) == (
         COMMUNE, Decimal("61.234"), date(2023, 7, 14), "kho-bac", 1,
     )  # fmt: skip
-    assert await counts(movement) == {"received": 1, "accepted": 1, "rejected": 0, "duplicate": 0, "conflict": 0, "waiting": 0}
+    assert await counts(movement) == {"received": 1, "accepted": 1, "rejected": 0, "duplicate": 0, "conflict": 0, "waiting": 0, "parked": 0}
 
 
 async def test_a_json_number_is_taken_exactly(movement: Database) -> None:
@@ -61,7 +61,7 @@ async def test_the_same_event_twice_has_one_effect_and_is_counted(movement: Data
     for _ in range(3):
         await arrive(movement, binary(observed()), NOW)
     assert len(await said(movement, ObservationAccepted)) == 1
-    assert await counts(movement) == {"received": 3, "accepted": 1, "rejected": 0, "duplicate": 2, "conflict": 0, "waiting": 0}
+    assert await counts(movement) == {"received": 3, "accepted": 1, "rejected": 0, "duplicate": 2, "conflict": 0, "waiting": 0, "parked": 0}
 
 
 async def test_another_body_under_a_used_id_is_a_conflict_that_both_sides_see(movement: Database) -> None:
@@ -72,7 +72,7 @@ async def test_another_body_under_a_used_id_is_a_conflict_that_both_sides_see(mo
     [event] = await said(movement, EventRejected)
     assert [fault.field for fault in event.faults] == ["id"]
     assert await states(movement) == ["accepted", "conflict"]
-    assert await counts(movement) == {"received": 3, "accepted": 1, "rejected": 0, "duplicate": 2, "conflict": 1, "waiting": 0}
+    assert await counts(movement) == {"received": 3, "accepted": 1, "rejected": 0, "duplicate": 2, "conflict": 1, "waiting": 0, "parked": 0}
 
 
 async def test_the_same_id_from_another_client_is_another_event(movement: Database) -> None:

@@ -1,13 +1,11 @@
-"""The movement as it is in force, and its partner systems."""
+"""The movement as it is in force."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from services.registration import campaigns, partners, phases
+from services.registration import campaigns, phases
 from services.registration.pages.rendering import go, show
 from shared import campaigns as known
-from shared import units as directory
-from shared.clock import local_date
 from shared.events.campaign import Phase
 from shared.events.registration import Role
 from shared.security import SignedIn
@@ -38,14 +36,3 @@ async def open_review(code: str, officer: SignedIn, service: Here) -> object:
     async with service.database.write() as session:
         await phases.open_review(session, officer, await known.find(session, code), service.now())
     return go(f"/registration/campaign?campaign={code}")
-
-
-@router.get("/partners")
-async def partner_systems(request: Request, officer: SignedIn, service: Here) -> HTMLResponse:
-    """Which systems may publish about what."""
-    officer.must_hold(Role.SECRETARY, Role.AUDITOR, Role.OPERATOR)
-    async with service.database.read() as session:
-        campaign = await campaigns.chosen(session, request.query_params.get("campaign"))
-        rows = await partners.listed(session, campaign.code)
-        names = await directory.on_day(session, local_date(service.now()), {row.unit for row in rows})
-    return show(request, "partners.html", campaign=campaign, rows=rows, names=names)

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.reporting.pages import due, entry, overview, reconcile, report
+from services.reporting.pages import due, entry, overview, partners, reconcile, report, sources
 
 router = APIRouter(include_in_schema=False)
-for part in (due, entry, report, overview, reconcile):
+for part in (due, entry, report, overview, reconcile, partners, sources):
     router.include_router(part.router)

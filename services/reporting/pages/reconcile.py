@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.reporting import completeness, discrepancies, intake, participants, reconciliation
+from services.reporting import completeness, discrepancies, ledger, participants, reconciliation
 from services.reporting.forms import Reading
 from services.reporting.pages.due import Campaign
 from services.reporting.pages.words import KEPT, STATES
@@ -18,6 +18,8 @@ from shared.events.registration import Role
 from shared.messages import Fault, Refused
 from shared.security import SignedIn
 from shared.service import Here
+from shared.settings import SERVICES
+from shared.telemetry import trace_id_of
 from shared.web.pages import render
 from shared.web.strict_json import StrictRoute
 
@@ -72,8 +74,8 @@ async def list_inbound(request: Request, here: Here, officer: SignedIn, state: s
     """Partners' events with what became of them."""
     officer.must_hold(*READERS)
     async with here.database.read() as session:
-        rows = await intake.listed(session, state, client)
-        counts = await intake.counts(session)
+        rows = await ledger.listed(session, state, client)
+        counts = await ledger.counts(session)
         campaigns = await participants.campaign_named(session, "")
     return render(request, "inbound.html", campaign=campaigns, rows=rows, counts=counts, states=STATES, state=state, client=client)
 
@@ -83,9 +85,13 @@ async def show_inbound(request: Request, here: Here, officer: SignedIn, event: s
     """One partner's event whole: attributes, body, faults."""
     officer.must_hold(*READERS)
     async with here.database.read() as session:
-        row = await intake.find(session, event)
+        row = await ledger.find(session, event)
         campaign = await participants.campaign_named(session, "")
-    return render(request, "inbound_event.html", campaign=campaign, row=row, states=STATES, body=_readable(row.body))
+    trace = trace_id_of(row.traceparent) or ""
+    return render(
+        request, "inbound_event.html", campaign=campaign, row=row, states=STATES, body=_readable(row.body), trace=trace, services=SERVICES,
+        trace_page=here.settings.trace_page.replace("{trace_id}", trace),
+    )  # fmt: skip
 
 
 def _readable(body: bytes) -> str:

@@ -1,5 +1,6 @@
 """The words and tones for what codes mean."""
 
+from services.reporting import ledger
 from services.reporting.completeness import Standing
 from services.reporting.intake import State
 from services.reporting.sheets import ACCEPTED, RETURNED
@@ -42,6 +43,11 @@ STATES = {
     State.REJECTED: (Message("Từ chối"), "poor"),
     State.CONFLICT: (Message("Trùng mã, khác nội dung"), "poor"),
     State.WAITING: (Message("Đang chờ"), "fair"),
+    State.PARKED: (Message("Giữ lại vì vượt hạn mức"), "fair"),
+}
+PARTNER_STATES = {ledger.RECEIVED: (Message("Đã đến"), "accent")} | STATES | {
+    ledger.SUPERSEDED: (Message("Đã được thay"), "muted"),
+    ledger.DUPLICATE: (Message("Gửi trùng"), "muted"),
 }
 KEPT = {
     "unit": Message("Giữ số của đơn vị"),

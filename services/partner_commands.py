@@ -1,0 +1,165 @@
+"""`thidua partners …`: let other systems in, change their keys, shut them out, and tell the broker. Results are JSON; secrets appear once."""
+
+import argparse
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from services import local
+from services.local import COMMAND_LINE, database_of
+from services.registration import campaigns, partner_keys, partners
+from services.registration.partner_keys import Terms
+from services.registration.partners import PartnerForm
+from shared import broker, broker_keys, permissions, security
+from shared.events.campaign import UnitKind
+from shared.events.contract import inbound_types
+from shared.events.reporting import IndicatorObserved, UnitRef
+from shared.messages import Refused
+from shared.settings import SERVICES, Settings
+
+RELOAD_SECONDS = 5.0
+
+
+def declare(verb: argparse.ArgumentParser) -> None:
+    """The arguments of `thidua partners`."""
+    actions = verb.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def action(name: str, does: str, example: str) -> argparse.ArgumentParser:
+        made = actions.add_parser(name, help=does, description=does, epilog=f"Example: thidua partners {example}")
+        made.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="data folder (THIDUA_DATA)")
+        return made
+
+    _declare_add(action("add", "Register a system and print its secrets, once.", "add thue --title 'Cục Thuế' --unit dinh-danh:H35.34"))
+    action("list", "The systems, their keys and whether they are shut out.", "list")
+    rotate = action("rotate", "New keys; the old ones hold for a while yet.", "rotate kho-bac --overlap 24")
+    rotate.add_argument("client")
+    rotate.add_argument("--overlap", type=float, default=partner_keys.OVERLAP / timedelta(hours=1), metavar="HOURS", help="default: a week")
+    revoke = action("revoke", "Shut a system out, at once.", "revoke kho-bac")
+    revoke.add_argument("client")
+    keys = action("keys", "Make the NATS keys of the services and the operator where they are missing.", "keys /etc/thidua/keys")
+    keys.add_argument("folder", type=Path)
+    export = action("export", "Print the broker's accounts, an include file of nats-server.", "export --keys DIR --to accounts.conf --reload")
+    export.add_argument("--keys", type=Path, required=True, metavar="DIR", help="where `thidua partners keys` put the public keys")
+    export.add_argument("--to", type=Path, metavar="FILE", help="write it here, whole or not at all")
+    export.add_argument("--reload", action="store_true", help="have the running broker read it; nobody is disconnected but who was shut out")
+
+
+def _declare_add(add: argparse.ArgumentParser) -> None:
+    add.add_argument("client", help="its name in subjects: small letters, digits, hyphens")
+    add.add_argument("--title", required=True)
+    add.add_argument("--unit", required=True, type=_unit, help="the unit that answers for it, as scheme:value")
+    add.add_argument("--type", action="append", choices=inbound_types(), help=f"what it may say (default: {IndicatorObserved.TYPE})")
+    add.add_argument("--indicator", action="append", default=[])
+    add.add_argument("--kind", action="append", choices=[kind.value for kind in UnitKind], help="kinds of unit (default: all)")
+    add.add_argument("--only", action="append", default=[], type=_unit, metavar="UNIT", help="only this unit and those below it")
+    add.add_argument("--quota", type=int, default=partner_keys.QUOTA, help="events a minute")
+    add.add_argument("--contact", default="", help="whom to call")
+    add.add_argument("--signing-key", action="append", default=[], metavar="BASE64", help="accept only what this Ed25519 key signed")
+    add.add_argument("--campaign", help="default: the newest")
+
+
+def _unit(text: str) -> UnitRef:
+    scheme, _, value = text.partition(":")
+    if not value:
+        raise argparse.ArgumentTypeError("write scheme:value, for example dinh-danh:H35.34")
+    return UnitRef(scheme=scheme, value=value)
+
+
+async def run(given: argparse.Namespace, settings: Settings) -> int:
+    """One of the actions."""
+    return await ACTIONS[given.action](given, settings)
+
+
+async def add(given: argparse.Namespace, settings: Settings) -> int:
+    """Register and admit."""
+    now = security.wall_now()
+    form = PartnerForm(
+        given.client, given.title, given.unit, tuple(given.type or (IndicatorObserved.TYPE,)), tuple(given.indicator),
+        tuple(UnitKind(kind) for kind in given.kind or UnitKind), tuple(given.only),
+    )  # fmt: skip
+    terms = Terms(given.quota, given.contact, tuple(given.signing_key))
+    async with database_of(settings, "registration") as database, database.write() as session:
+        campaign = await campaigns.chosen(session, given.campaign)
+        await partners.register(session, campaign, form, now)
+        made = await partner_keys.admit(session, COMMAND_LINE, given.client, terms, now)
+    print(json.dumps(made._asdict()))
+    print("Where the broker has accounts, `thidua provision` and `thidua partners export --reload` let it in there.", file=sys.stderr)
+    return 0
+
+
+async def show(_: argparse.Namespace, settings: Settings) -> int:
+    """All systems, a JSON object a line."""
+    now = security.wall_now()
+    async with database_of(settings, "registration") as database, database.read() as session:
+        admitted = await partner_keys.admissions(session)
+        for client in await partners.clients(session):
+            row = admitted.get(client)
+            keys = await partner_keys.holding(session, client, now)
+            print(json.dumps({
+                "client": client, "revoked": bool(row and row.revoked_at), "quota": row.quota if row else None, "contact": row.contact if row else "",
+                "keys": [{"key": k.key, "nkey": k.nkey, "expires_at": k.expires_at.isoformat() if k.expires_at else None} for k in keys],
+            }, ensure_ascii=False))  # fmt: skip
+    return 0
+
+
+async def rotate(given: argparse.Namespace, settings: Settings) -> int:
+    """New keys."""
+    async with database_of(settings, "registration") as database, database.write() as session:
+        made = await partner_keys.rotate(session, COMMAND_LINE, given.client, timedelta(hours=given.overlap), security.wall_now())
+    print(json.dumps(made._asdict()))
+    return 0
+
+
+async def revoke(given: argparse.Namespace, settings: Settings) -> int:
+    """Shut out."""
+    async with database_of(settings, "registration") as database, database.write() as session:
+        await partner_keys.revoke(session, COMMAND_LINE, given.client, security.wall_now())
+    print(f"{given.client}: shut out; `thidua partners export --reload` ends its connections to the broker", file=sys.stderr)
+    return 0
+
+
+async def keys(given: argparse.Namespace, _: Settings) -> int:
+    """The broker keys of our own."""
+    made = broker_keys.make(given.folder, permissions.USERS)
+    print(f"made: {', '.join(made)}" if made else "nothing to make")
+    return 0
+
+
+async def export(given: argparse.Namespace, settings: Settings) -> int:
+    """The broker's accounts."""
+    own = broker_keys.public_keys(given.keys, permissions.USERS)
+    async with database_of(settings, "registration") as database, database.read() as session:
+        admitted = await partner_keys.nkeys_of_all(session, security.wall_now())
+        known: dict[str, list[str]] = {client: [] for client in await partners.clients(session)}
+    hears = [local.hears_of(service) for service in SERVICES]
+    text = permissions.render(permissions.accounts(hears, own, known | admitted))
+    if given.to is None:
+        print(text)
+        return 0
+    fresh = given.to.with_name(given.to.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(given.to)
+    if given.reload:
+        await _reload(settings.model_copy(update={"nats_seed": SecretStr(broker_keys.seed_of(given.keys, permissions.SYSTEM))}))
+    return 0
+
+
+async def _reload(settings: Settings) -> None:
+    """Have every server of the broker read its configuration again; a server that finds a fault keeps the one it has and says so."""
+    connection = await broker.open_once(settings)
+    try:
+        for server in await broker.servers(connection):
+            answer = json.loads((await connection.request(f"$SYS.REQ.SERVER.{server}.RELOAD", b"", timeout=RELOAD_SECONDS)).data)
+            if fault := answer.get("error"):
+                raise Refused.because("Máy chủ NATS không nhận cấu hình mới: {reason}", reason=fault.get("description", fault))
+            print(f"{server}: reloaded", file=sys.stderr)
+    finally:
+        await connection.close()
+
+
+Action = Callable[[argparse.Namespace, Settings], Awaitable[int]]
+ACTIONS: dict[str, Action] = {"add": add, "list": show, "rotate": rotate, "revoke": revoke, "keys": keys, "export": export}

@@ -1,0 +1,136 @@
+"""What a partner needs for its first event: its addresses, and commands that work as they stand, for the tools that partners have."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.reporting import examples
+from shared.delivery import STRUCTURED
+from shared.events import REGISTRY
+from shared.events.asyncapi import CLIENT, subject_of, subjects_for
+from shared.events.catalogue import schema_of
+from shared.events.contract import inbound_types
+from shared.streams import durable_of_client
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a partner finds the doors: addresses of NATS and of the pages."""
+
+    client: str
+    campaign: str
+    nats: str
+    web: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """A type of event that a partner may say: its subject, what it means, its schema, an example, and commands that send the example."""
+
+    kind: str
+    subject: str
+    meaning: str
+    schema: dict[str, Any]
+    example: dict[str, Any]
+    commands: dict[str, str]
+
+
+def said(place: Place, allowed: tuple[str, ...]) -> list[Said]:
+    """What the partner may say, with everything needed to say it."""
+    found = []
+    for kind in inbound_types():
+        if kind in allowed:
+            subject = subject_of(REGISTRY[kind]).replace(CLIENT, place.client)
+            schema = schema_of(kind)
+            example = examples.event(kind, place.client, place.campaign)
+            found.append(Said(kind, subject, schema["description"].partition("\n")[0], schema, example, commands(place, subject)))
+    return found
+
+
+def heard(place: Place) -> list[tuple[str, str]]:
+    """What the partner may hear: subject and meaning."""
+    subjects = subjects_for(place.client)
+    return [(subject, (REGISTRY[subject.removesuffix(f".{place.client}")].__doc__ or "").partition("\n")[0]) for subject in subjects]
+
+
+def commands(place: Place, subject: str) -> dict[str, str]:
+    """How to send `event.json` to a subject, by tool."""
+    facts = {"subject": subject, "type": STRUCTURED, "nats": place.nats, "web": place.web, "client": place.client}
+    return {tool: text.format(**facts) for tool, text in SENDING.items()}
+
+
+def listening(place: Place) -> dict[str, str]:
+    """How to hear, live or from the place that keeps what came while one was away, by tool."""
+    facts = {"nats": place.nats, "client": place.client, "durable": durable_of_client(place.client)}
+    return {tool: text.format(**facts) for tool, text in LISTENING.items()}
+
+
+SENDING = {
+    "nats CLI": """\
+nats --server {nats} --nkey {client}.seed request {subject} -H "content-type:{type}" "$(cat event.json)"
+""",
+    "curl": """\
+curl {web}/reporting/api/events -H "authorization: Bearer $PARTNER_KEY" -H "content-type: {type}" --data-binary @event.json
+""",
+    "Python": """\
+# pip install "nats-py[nkeys]"
+import asyncio
+import nats
+
+async def main():
+    connection = await nats.connect("{nats}", nkeys_seed="{client}.seed")
+    event = open("event.json", "rb").read()
+    stored = await connection.jetstream().publish("{subject}", event, headers={{"content-type": "{type}"}})
+    print(f"{{stored.stream}}:{{stored.seq}}")
+    await connection.close()
+
+asyncio.run(main())
+""",
+    "Node": """\
+// npm install @nats-io/transport-node
+import {{ readFileSync }} from "node:fs";
+import {{ connect, headers, nkeyAuthenticator }} from "@nats-io/transport-node";
+
+const seed = new TextEncoder().encode(readFileSync("{client}.seed", "utf8").trim());
+const connection = await connect({{ servers: "{nats}", authenticator: nkeyAuthenticator(seed) }});
+const mode = headers();
+mode.set("content-type", "{type}");
+const stored = (await connection.request("{subject}", readFileSync("event.json"), {{ headers: mode, timeout: 5000 }})).json();
+console.log(`${{stored.stream}}:${{stored.seq}}`);
+await connection.close();
+""",
+}
+LISTENING = {
+    "nats CLI": """\
+nats --server {nats} --nkey {client}.seed subscribe "reporting.event.rejected.v1.{client}"
+nats --server {nats} --nkey {client}.seed --js-domain thidua consumer next REPORTING {durable}
+""",
+    "Python": """\
+import asyncio
+import nats
+
+async def main():
+    connection = await nats.connect("{nats}", nkeys_seed="{client}.seed")
+    place = await connection.jetstream(domain="thidua").pull_subscribe_bind("{durable}", "REPORTING")
+    for message in await place.fetch(10, timeout=5):
+        print(message.subject, message.data.decode())
+        await message.ack()
+    await connection.close()
+
+asyncio.run(main())
+""",
+    "Node": """\
+// npm install @nats-io/transport-node @nats-io/jetstream
+import {{ readFileSync }} from "node:fs";
+import {{ connect, nkeyAuthenticator }} from "@nats-io/transport-node";
+import {{ jetstream }} from "@nats-io/jetstream";
+
+const seed = new TextEncoder().encode(readFileSync("{client}.seed", "utf8").trim());
+const connection = await connect({{ servers: "{nats}", authenticator: nkeyAuthenticator(seed) }});
+const place = await jetstream(connection, {{ domain: "thidua" }}).consumers.get("REPORTING", "{durable}");
+for await (const message of await place.fetch({{ max_messages: 10, expires: 5000 }})) {{
+  console.log(message.subject, message.string());
+  message.ack();
+}}
+await connection.close();
+""",
+}

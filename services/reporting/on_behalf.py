@@ -1,0 +1,49 @@
+"""A partner hands in a unit's report: judged like one that the unit hands in itself, and open to correction by the unit."""
+
+from datetime import datetime
+from typing import Any
+
+from services.reporting import rounds, scope, submissions
+from services.reporting.forms import Reading
+from services.reporting.reports import ReportForm
+from services.reporting.rules.figures import Figure
+from services.reporting.scope import Effect, Named, Sender
+from shared import units
+from shared.database import WriteSession
+from shared.events.reporting import Channel, ReportSubmitted, ValueKind
+from shared.messages import Refused
+from shared.security import System
+
+REPORT = "report"
+"""What an inbound event's effect begins with when it became a report."""
+
+
+async def submit(session: WriteSession, sender: Sender, data: Any, now: datetime) -> Effect:
+    """Take in `ReportSubmitted`; returns what it became. Raises `Refused` with every fault, or `NotHeardYet`."""
+    reading = Reading(data)
+    code, unit, round = reading.text("campaign", limit=64), reading.inner("unit"), reading.text("round", limit=64)
+    named = Named.read(unit, "unit")
+    given = tuple(_figure(value) for value in reading.each("values"))
+    reading.done()
+    known = await scope.of(session, sender.client, code)
+    found = rounds.find(known.campaign, round)
+    faults = scope.type_faults(known.partner, ReportSubmitted.TYPE)
+    for place, figure in enumerate(given):
+        faults += scope.indicator_faults(known, figure.indicator, f"values.{place}.indicator")
+    about, unit_faults = await scope.own_unit(session, known, named, found.cutoff)
+    if faults or unit_faults or about is None:
+        raise Refused(*faults, *unit_faults)
+    form = ReportForm(code, about.id, round, Channel.PARTNER, given)
+    receipt = await submissions.submit(session, form, System(sender.client, known.partner.title, known.partner.unit), now)
+    return Effect(REPORT, receipt.report, receipt.revision)
+
+
+def _figure(reading: Reading) -> Figure:
+    return Figure(
+        reading.text("indicator", limit=64),
+        reading.decimal("value") if reading.data.get("value", "") is not None else None,
+        reading.text("unit_of_measure", limit=32),
+        ValueKind(reading.choice("kind", ValueKind) or ValueKind.ESTIMATE),
+        reading.day("as_of") or units.BEGINNING,
+        reading.text("note", required=False),
+    )

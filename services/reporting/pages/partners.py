@@ -1,0 +1,157 @@
+"""A partner's page: what became of its events today, what to mend, how to send and hear, and a place to try an event out."""
+
+import json
+from datetime import datetime, time
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from services.reporting import admissions, door, guides, ledger, participants, scope
+from services.reporting.guides import Place
+from services.reporting.pages.reconcile import READERS
+from services.reporting.pages.words import PARTNER_STATES
+from services.reporting.partner_api import checked
+from shared import audit
+from shared.clock import LOCAL, local_date
+from shared.database import ReadSession
+from shared.delivery import STRUCTURED, attributes_of
+from shared.events import catalogue
+from shared.events.registration import Role
+from shared.events.reporting import IndicatorObserved
+from shared.messages import Fault, Message, NotFound, Refused
+from shared.security import Officer, SignedIn
+from shared.service import Here, Service
+from shared.web.pages import render
+from shared.web.strict_json import StrictRoute
+
+router = APIRouter(route_class=StrictRoute)
+
+SENDERS = (Role.CLERK, Role.HEAD)
+"""Of the unit that answers for the system; the operator may send for it as well."""
+SHOWN = 50
+
+
+@router.get("/partners")
+async def listed(request: Request, here: Here, officer: SignedIn) -> HTMLResponse:
+    """The systems that the officer may look after, with their day."""
+    async with here.database.read() as session:
+        found = await participants.campaign_named(session, "")
+        rows = [row for row in await scope.partners_of(session, found.code) if _may_read(officer, row)]
+        days = {row.client: await ledger.day(session, row.client, _midnight(here)) for row in rows}
+    return render(request, "partner_list.html", campaign=found, rows=rows, days=days)
+
+
+@router.get("/partners/{client}")
+async def shown(request: Request, here: Here, officer: SignedIn, client: str) -> HTMLResponse:
+    """A system's events of today and what to mend."""
+    return await _page(request, here, officer, client)
+
+
+@router.post("/partners/{client}/events", response_model=None)
+async def send(request: Request, here: Here, officer: SignedIn, client: str) -> Response:
+    """Check an event that was pasted or mended, or send it by the same way as the system itself."""
+    form = await request.form()
+    pasted, sending = str(form.get("event", "")), form.get("do") == "send"
+    try:
+        async with here.database.read() as session:
+            partner = await _partner(session, officer, client)
+        if sending and not _may_send(officer, partner):
+            officer.must_hold(Role.OPERATOR)
+        outcome = await _send(here, officer, client, pasted) if sending else await _check(here, client, pasted)
+    except Refused as refused:
+        if refused.status not in {422, 429, 503}:
+            raise
+        page = await _page(request, here, officer, client, pasted=pasted, faults=refused.faults)
+        page.status_code = refused.status
+        return page
+    return await _page(request, here, officer, client, pasted=pasted, outcome=outcome)
+
+
+async def _check(here: Service, client: str, pasted: str) -> Message:
+    [message] = door.unpack(client, {"content-type": STRUCTURED}, pasted.encode())
+    if faults := await checked(here, message):
+        raise Refused(*faults)
+    return Message("Sự kiện này sẽ được nhận.")
+
+
+async def _send(here: Service, officer: Officer, client: str, pasted: str) -> Message:
+    messages = door.unpack(client, {"content-type": STRUCTURED}, pasted.encode())
+    [receipt] = await door.pass_on(here.jetstream, client, messages)
+    async with here.database.write() as session:
+        await audit.record(session, officer, "partner.event-sent", client, here.now(), receipt=receipt)
+    return Message("Đã gửi, biên nhận {receipt}. Hãy tải lại trang để xem kết quả.", receipt=receipt)
+
+
+async def _page(
+    request: Request, here: Service, officer: Officer, client: str, pasted: str = "", faults: tuple[Fault, ...] = (), outcome: Message | None = None
+) -> HTMLResponse:
+    async with here.database.read() as session:
+        partner = await _partner(session, officer, client)
+        found = await participants.campaign_named(session, partner.campaign)
+        admission = await admissions.of_client(session, client)
+        day = await ledger.day(session, client, _midnight(here))
+        rows = [row for row in await ledger.listed(session, "", client, SHOWN) if row.received_at >= _midnight(here)]
+        mend = await ledger.to_mend(session, client)
+    return render(
+        request, "partner.html", campaign=found, partner=partner, admission=admission, day=day, rows=rows, states=PARTNER_STATES, mend=mend,
+        state_of=ledger.state_of, whole=_whole, may_send=_may_send(officer, partner), pasted=pasted, faults=faults, outcome=outcome,
+    )  # fmt: skip
+
+
+def _whole(row: Any) -> str:
+    """A refused event as one that can be mended and sent: structured, whatever mode it came in. Of what cannot be read, what is there."""
+    text: str = row.body.decode("utf-8", "replace")
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    attributes = attributes_of(row.headers)
+    return _pretty(attributes | {"data": body} if attributes else body)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+@router.get("/partners/{client}/guide")
+async def guide(request: Request, here: Here, officer: SignedIn, client: str) -> HTMLResponse:
+    """Subjects, schemas, examples and commands."""
+    async with here.database.read() as session:
+        partner = await _partner(session, officer, client)
+        found = await participants.campaign_named(session, partner.campaign)
+    place = Place(client, partner.campaign, here.settings.nats_url, here.settings.public_url or str(request.base_url).rstrip("/"))
+    allowed = tuple(partner.types) if partner.types is not None else (IndicatorObserved.TYPE,)
+    return render(
+        request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed), heard=guides.heard(place),
+        listening=guides.listening(place), pretty=_pretty,
+    )  # fmt: skip
+
+
+@router.get("/partners/{client}/asyncapi.yaml")
+async def asyncapi(here: Here, officer: SignedIn, client: str) -> Response:
+    """The AsyncAPI document of what this system may say and hear."""
+    async with here.database.read() as session:
+        await _partner(session, officer, client)
+    headers = {"content-disposition": f'attachment; filename="thidua-{client}-asyncapi.yaml"'}
+    return Response(catalogue.text_for(client), media_type="application/yaml", headers=headers)
+
+
+async def _partner(session: ReadSession, officer: Officer, client: str) -> Any:
+    """The system in its newest campaign. Raises `NotFound`, for one that is not the officer's to see as well."""
+    row = await scope.newest(session, client)
+    if row is None or not _may_read(officer, row):
+        raise NotFound(Fault("client", Message("Không có hệ thống “{client}”.", client=client)))
+    return row
+
+
+def _may_read(officer: Officer, partner: Any) -> bool:
+    return officer.holds(*READERS) or officer.unit == partner.unit
+
+
+def _may_send(officer: Officer, partner: Any) -> bool:
+    return officer.holds(Role.OPERATOR) or (officer.unit == partner.unit and officer.holds(*SENDERS))
+
+
+def _midnight(here: Service) -> datetime:
+    return datetime.combine(local_date(here.now()), time(), LOCAL)

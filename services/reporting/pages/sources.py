@@ -1,0 +1,32 @@
+"""From a figure to where it comes from."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from services.reporting import participants, sources
+from services.reporting.pages.due import Campaign
+from services.reporting.pages.reconcile import READERS
+from services.reporting.pages.words import CHANNELS, KINDS
+from shared import security, units
+from shared.clock import local_date
+from shared.security import SignedIn
+from shared.service import Here
+from shared.web.pages import render
+from shared.web.strict_json import StrictRoute
+
+router = APIRouter(route_class=StrictRoute)
+
+
+@router.get("/sources/{unit}/{indicator}")
+async def shown(request: Request, here: Here, officer: SignedIn, unit: str, indicator: str, campaign: Campaign = "") -> HTMLResponse:
+    """Every report and partner's event that gave this figure; who may read events gets to each in one more click."""
+    today = local_date(here.now())
+    async with here.database.read() as session:
+        await security.must_see(session, officer, unit, today)
+        found = await participants.campaign_named(session, campaign)
+        rows = await sources.of_figure(session, found.code, unit, indicator)
+        known = await units.known(session, unit, today)
+    return render(
+        request, "sources.html", campaign=found, unit=unit, name=known.name if known else unit, code=indicator, rows=rows, kinds=KINDS,
+        channels=CHANNELS, sees_events=officer.holds(*READERS),
+    )  # fmt: skip

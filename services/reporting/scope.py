@@ -1,0 +1,134 @@
+"""What a partner may say: of which campaign, in which types, about which units. Everything else it says is refused by field."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from services.reporting.forms import Reading
+from services.reporting.models import partners
+from shared import campaigns, units
+from shared.database import ReadSession, WriteSession, row_of, rows_of, upsert
+from shared.events.campaign import Campaign
+from shared.events.registration import PartnerRegistered
+from shared.events.reporting import IndicatorObserved
+from shared.messages import Fault, Message
+from shared.units import KnownUnit
+
+
+class NotHeardYet(Exception):
+    """The campaign or the partner's registration is not known here yet: the event waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose event it is: the client, and the id that it gave the event."""
+
+    client: str
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an event became: an observation, a report or a proposal, in this revision of it."""
+
+    what: str
+    id: str
+    revision: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.what}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A partner in a campaign."""
+
+    campaign: Campaign
+    partner: Any
+
+
+async def register_partner(event: PartnerRegistered, session: WriteSession) -> None:
+    """Keep what a partner may say."""
+    row = event.model_dump(mode="json", include={column.name for column in partners.c})
+    await upsert(session, partners, [row], newer="revision")
+
+
+async def of(session: ReadSession, client: str, campaign: str) -> Scope:
+    """What a partner may say in a campaign. Raises `NotHeardYet`."""
+    partner = await row_of(session, partners, client=client, campaign=campaign)
+    known = await campaigns.known(session, campaign)
+    if partner is None or known is None:
+        raise NotHeardYet
+    return Scope(known, partner)
+
+
+def type_faults(partner: Any, kind: str) -> list[Fault]:
+    """The partner is still welcome, and may say events of this type."""
+    faults = []
+    if not partner.active:
+        faults.append(Fault("", Message("Quyền gửi số liệu của hệ thống này đã ngừng."), Message("Hãy liên hệ Thường trực Hội đồng.")))
+    allowed = partner.types if partner.types is not None else [IndicatorObserved.TYPE]
+    if kind not in allowed:
+        cure = Message("Các loại được gửi: {listed}.", listed=", ".join(allowed))
+        faults.append(Fault("type", Message("Hệ thống này không được gửi loại sự kiện “{kind}”.", kind=kind), cure))
+    return faults
+
+
+def indicator_faults(scope: Scope, code: str, field: str = "indicator") -> list[Fault]:
+    """The indicator exists, and the partner may report it."""
+    cure = Message("Các chỉ tiêu được gửi: {listed}.", listed=", ".join(scope.partner.indicators))
+    if scope.campaign.indicator(code) is None:
+        return [Fault(field, Message("Không có chỉ tiêu “{code}”.", code=code), cure)]
+    if code not in scope.partner.indicators:
+        return [Fault(field, Message("Hệ thống này không được báo chỉ tiêu “{code}”.", code=code), cure)]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A unit as a partner names it."""
+
+    scheme: str
+    value: str
+    field: str = "unit"
+
+    @classmethod
+    def read(cls, reading: Reading, field: str) -> "Named":
+        """From {scheme, value}; what is wrong stays with the reading."""
+        return cls(reading.text("scheme", limit=32), reading.text("value", limit=64), field)
+
+
+async def unit(session: ReadSession, named: Named, on: date) -> tuple[KnownUnit | None, list[Fault]]:
+    """The unit that was called so on a day, or what is wrong with the name."""
+    id = await units.resolve(session, named.scheme, named.value, on)
+    found = await units.known(session, id, on) if id else None
+    if found:
+        return found, []
+    problem = Message("Ngày {day} không có đơn vị {scheme}:{value}.", day=f"{on:%d/%m/%Y}", scheme=named.scheme, value=named.value)
+    return None, [Fault(named.field, problem, Message("Hãy kiểm tra mã đơn vị có hiệu lực vào ngày đó."))]
+
+
+async def own_unit(session: ReadSession, scope: Scope, named: Named, on: date) -> tuple[KnownUnit | None, list[Fault]]:
+    """The same, and the partner may speak about it: its kind, and its branch where the partner is held to some."""
+    found, faults = await unit(session, named, on)
+    if found and not (found.kind in scope.partner.kinds and await _in_branches(session, scope.partner.units, found.id, on)):
+        faults.append(Fault(named.field, Message("Hệ thống này không được báo về đơn vị {name}.", name=found.name)))
+    return found, faults
+
+
+async def _in_branches(session: ReadSession, branches: Sequence[str] | None, unit: str, on: date) -> bool:
+    return not branches or not {unit, *await units.ancestors(session, unit, on)}.isdisjoint(branches)
+
+
+async def partners_of(session: ReadSession, campaign: str) -> Sequence[Any]:
+    """The partners of a campaign, by client name."""
+    return (await session.execute(select(partners).where(partners.c.campaign == campaign).order_by(partners.c.client))).all()
+
+
+async def newest(session: ReadSession, client: str) -> Any:
+    """A partner in the newest campaign that knows it, or None."""
+    rows = {row.campaign: row for row in await rows_of(session, partners, client=client)}
+    return next((rows[campaign.code] for campaign in await campaigns.listed(session) if campaign.code in rows), None)

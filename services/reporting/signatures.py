@@ -1,0 +1,52 @@
+"""Signed events, for partners that ask for it: Standard Webhooks headers with an Ed25519 signature (v1a) over id, time and exact body."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from shared.messages import Fault, Message
+
+ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
+VERSION = "v1a,"
+AGE_LIMIT = timedelta(minutes=5)
+FIELD = SIGNATURE
+
+
+def signed_content(id: str, timestamp: str, body: bytes) -> bytes:
+    """What is signed: id, seconds since 1970 and the body as it travels, with dots between."""
+    return f"{id}.{timestamp}.".encode() + body
+
+
+def faults_of(headers: Mapping[str, str], body: bytes, event: str, keys: Sequence[str], arrived: datetime) -> list[Fault]:
+    """What is wrong with a signature. `event` is the id that the event gives itself; `arrived` the real time at which it came."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    id, timestamp, given = (lower.get(name, "") for name in (ID, TIMESTAMP, SIGNATURE))
+    if not (id and timestamp and given):
+        cure = Message("Hãy gửi các tiêu đề {names}.", names=f"{ID}, {TIMESTAMP}, {SIGNATURE}")
+        return [Fault(FIELD, Message("Sự kiện chưa được ký."), cure)]
+    if id != event:
+        return [Fault(ID, Message("Chữ ký thuộc một sự kiện khác."), Message("Hãy ký chính mã của sự kiện này."))]
+    if not _is_fresh(timestamp, arrived):
+        return [Fault(TIMESTAMP, Message("Chữ ký quá cũ hoặc ở tương lai."), Message("Hãy ký lại ngay trước khi gửi và kiểm tra đồng hồ."))]
+    content = signed_content(id, timestamp, body)
+    if not any(_holds(key, signature, content) for signature in given.split() for key in keys):
+        return [Fault(FIELD, Message("Chữ ký không đúng."), Message("Hãy ký đúng nội dung gửi đi bằng khóa đã đăng ký."))]
+    return []
+
+
+def _is_fresh(timestamp: str, arrived: datetime) -> bool:
+    return timestamp.isdigit() and len(timestamp) < 12 and abs(arrived.timestamp() - int(timestamp)) <= AGE_LIMIT.total_seconds()
+
+
+def _holds(key: str, signature: str, content: bytes) -> bool:
+    if not signature.startswith(VERSION):
+        return False
+    try:
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key))
+        public.verify(base64.b64decode(signature.removeprefix(VERSION), validate=True), content)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

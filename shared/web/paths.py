@@ -1,0 +1,53 @@
+"""The path of a trace through a service, from rows that stay when the trace itself has expired: what was heard, what was said, when."""
+
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import select
+
+from shared.database import ReadSession
+from shared.inbox import inbox
+from shared.messages import Fault, Message, NotFound
+from shared.outbox import outbox
+from shared.security import SignedIn
+from shared.service import Here
+from shared.web.events import READERS
+from shared.web.pages import render
+
+router = APIRouter(include_in_schema=False)
+
+TRACE = re.compile(r"[0-9a-f]{32}")
+SHOWN = 200
+
+
+class Step(NamedTuple):
+    """An event on its way: applied here at `at`, or recorded here at `at` and published at `sent`."""
+
+    at: datetime
+    type: str
+    event: str
+    said: bool
+    sent: datetime | None = None
+
+
+async def steps(session: ReadSession, trace: str) -> list[Step]:
+    """The steps of a trace in this service, in their order."""
+    like = f"00-{trace}-%"
+    heard = select(inbox.c.applied, inbox.c.type, inbox.c.id).where(inbox.c.traceparent.like(like)).limit(SHOWN)
+    said = select(outbox.c.recorded, outbox.c.type, outbox.c.id, outbox.c.sent).where(outbox.c.traceparent.like(like)).limit(SHOWN)
+    found = [Step(row.applied, row.type, row.id, said=False) for row in await session.execute(heard)]
+    found += [Step(row.recorded, row.type, row.id, said=True, sent=row.sent) for row in await session.execute(said)]
+    return sorted(found, key=lambda step: (step.at, step.said))
+
+
+@router.get("/fragments/path/{trace}")
+async def path(request: Request, officer: SignedIn, service: Here, trace: str) -> HTMLResponse:
+    """The part of a path that lies in the service."""
+    officer.must_hold(*READERS)
+    if not TRACE.fullmatch(trace):
+        raise NotFound(Fault("trace", Message("Không có dấu vết này.")))
+    async with service.database.read() as session:
+        return render(request, "common/path_fragment.html", steps=await steps(session, trace))

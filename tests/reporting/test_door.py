@@ -1,0 +1,277 @@
+"""The HTTP door: any mode of CloudEvents, an API key, a receipt after the broker's acknowledgement, and the same verdicts as over NATS."""
+
+import asyncio
+import gzip
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import nats
+import pytest
+import pytest_asyncio
+from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from nats.js.api import StreamConfig
+
+from services.reporting import door
+from services.reporting.examples import event as example
+from services.reporting.observations import of_unit
+from shared.events.contract import REGISTRY, inbound_types
+from shared.events.registration import PartnerAdmitted, PartnerKey, PartnerRevoked
+from shared.events.reporting import EventRejected, ObservationAccepted
+from shared.messages import Refused
+from shared.security import wall_now
+from tests.reporting import world
+from tests.reporting.desk import Desk, desk_of
+from tests.reporting.world import COMMUNE, OPENED, hear, observed, said
+
+NOW = OPENED + timedelta(days=2)
+KEY, OTHER_KEY, OLD_KEY = "thidua.kho-bac.secret", "thidua.thue.secret", "thidua.kho-bac.old"
+KIND = "inbound.indicator.observed.v1"
+STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
+
+
+def admitted(client: str = "kho-bac", *keys: str, **changes: Any) -> PartnerAdmitted:
+    held = tuple(PartnerKey(key=key, nkey="U", secret_sha256=hashlib.sha256(key.encode()).hexdigest()) for key in keys)
+    return PartnerAdmitted(**({"client": client, "revision": 1, "keys": held, "quota": 1000, "at": NOW} | changes))
+
+
+@pytest_asyncio.fixture
+async def desk(app_of) -> AsyncIterator[Desk]:
+    async with desk_of(app_of("reporting"), NOW, ("kho-bac", "thue")) as found:
+        await hear(found.database, world.treasury(client="thue"), admitted("kho-bac", KEY, OLD_KEY), admitted("thue", OTHER_KEY))
+        yield found
+
+
+async def post(desk: Desk, body: bytes | str, path: str = "events", key: str = KEY, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()} | {"authorization": f"Bearer {key}"}
+    return await desk.client.post(f"/reporting/api/{path}", content=body, headers=named)
+
+
+def binary(id: str = "e-1", **changes: str) -> dict[str, str]:
+    return {"ce_specversion": "1.0", "ce_id": id, "ce_source": "//x.example", "ce_type": KIND, "content_type": "application/json"} | changes
+
+
+def whole(id: str = "e-1", data: Any = None, **changes: Any) -> dict[str, Any]:
+    return {"specversion": "1.0", "id": id, "source": "//x.example", "type": KIND, "data": data or observed("30")} | changes
+
+
+async def verdict(desk: Desk, receipt: dict[str, str], key: str = KEY) -> dict[str, Any]:
+    """What became of an event, once it was decided."""
+    async with asyncio.timeout(10):
+        while True:
+            answer = await desk.client.get(receipt["href"], headers={"authorization": f"Bearer {key}"})
+            assert answer.status_code == 200, answer.text
+            if answer.json()["state"] != "received":
+                return answer.json()
+            await asyncio.sleep(0.02)
+
+
+async def sent(desk: Desk, body: bytes | str, **headers: str) -> dict[str, Any]:
+    answer = await post(desk, body, **headers)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == answer.json()["events"][0]["href"]
+    return await verdict(desk, answer.json()["events"][0])
+
+
+async def test_binary_and_structured_mode_and_a_batch_end_in_the_same_stream_with_receipts(desk: Desk) -> None:
+    first = await sent(desk, json.dumps(observed("30")), **binary())
+    second = await sent(desk, json.dumps(whole("e-2", observed("31"))), content_type=STRUCTURED)
+    assert (first["state"], first["receipt"], second["receipt"]) == ("accepted", "INBOUND_kho-bac:1", "INBOUND_kho-bac:2")
+    batch = [whole(f"b-{n}", observed(str(32 + n))) for n in range(3)] + [whole("b-9", observed("x"))]
+    answer = await post(desk, json.dumps(batch), content_type=BATCH)
+    states = [(await verdict(desk, one))["state"] for one in answer.json()["events"]]
+    assert states == ["superseded", "superseded", "accepted", "rejected"]
+    assert len(await said(desk.database, ObservationAccepted)) == 5
+
+
+async def test_a_number_in_a_batch_is_passed_on_digit_by_digit(desk: Desk) -> None:
+    body = json.dumps([whole("e-1", observed(0))]).replace('"value": 0', '"value": 30.50')
+    await verdict(desk, (await post(desk, body, content_type=BATCH)).json()["events"][0])
+    assert str((await said(desk.database, ObservationAccepted))[0].value) == "30.50"
+
+
+async def test_over_nats_and_over_http_the_same_event_is_one_event(desk: Desk) -> None:
+    body = json.dumps(observed("30")).encode()
+    connection = await nats.connect(desk.service.settings.nats_url)
+    headers = {name.replace("_", "-"): value for name, value in binary().items()}
+    await connection.jetstream().publish(f"inbound.kho-bac.{KIND.removeprefix('inbound.')}", body, headers=headers)
+    await connection.close()
+    assert (await post(desk, body, **binary())).status_code == 202
+    await sent(desk, json.dumps(observed("31")), **binary("e-2"))
+    found = (await desk.client.get("/reporting/api/events", headers={"authorization": f"Bearer {KEY}"})).json()
+    assert [(row["id"], row["repeats"]) for row in found] == [("e-2", 0), ("e-1", 1)]
+
+
+@pytest.mark.parametrize("key", ["", "x", "thidua.kho-bac.wrong", "thidua..", "thidua.nobody.secret", KEY + " ", "thidua.thue.secret2"])
+async def test_without_a_key_that_holds_nobody_comes_in(desk: Desk, key: str) -> None:
+    answer = await post(desk, json.dumps(observed("30")), key=key.strip() if key != KEY + " " else "thidua.kho-bac.secret.x", **binary())
+    assert answer.status_code == 401
+    assert (await desk.client.get("/reporting/api/events")).status_code == 401
+
+
+async def test_rotated_keys_hold_until_they_end_and_a_revocation_ends_all_at_once(desk: Desk) -> None:
+    await hear(desk.database, admitted("kho-bac", KEY, revision=2).model_copy(update={
+        "keys": tuple(
+            PartnerKey(key=k, nkey="U", secret_sha256=hashlib.sha256(k.encode()).hexdigest(), expires_at=e)
+            for k, e in ((OLD_KEY, wall_now() - timedelta(seconds=1)), (KEY, wall_now() + timedelta(hours=1)))
+        )
+    }))  # fmt: skip
+    assert (await post(desk, json.dumps(observed("30")), key=OLD_KEY, **binary())).status_code == 401
+    assert (await post(desk, json.dumps(observed("30")), key=KEY, **binary())).status_code == 202
+    await hear(desk.database, PartnerRevoked(client="kho-bac", revision=3, at=NOW))
+    assert (await post(desk, json.dumps(observed("30")), key=KEY, **binary())).status_code == 401
+    assert (await post(desk, json.dumps(observed("30")), key=OTHER_KEY, **binary())).status_code == 202
+
+
+async def test_another_partners_event_has_no_effect_on_either(desk: Desk) -> None:
+    mine = await sent(desk, json.dumps(observed("30")), **binary())
+    answer = await post(desk, json.dumps(observed("31")), key=OTHER_KEY, **binary())
+    theirs = await verdict(desk, answer.json()["events"][0], OTHER_KEY)
+    assert (mine["state"], theirs["state"]) == ("accepted", "accepted")
+    seen = await desk.client.get(f"/reporting/api/events/{mine['receipt']}", headers={"authorization": f"Bearer {OTHER_KEY}"})
+    assert seen.status_code == 404
+    async with desk.database.read() as session:
+        assert sorted((row.client, row.value) for row in await of_unit(session, world.CODE, COMMUNE)) == [("kho-bac", Decimal(30)), ("thue", Decimal(31))]
+
+
+async def test_the_same_idempotency_key_gets_the_first_answer_and_stores_nothing_twice(desk: Desk) -> None:
+    answers = [await post(desk, json.dumps(observed("30")), idempotency_key="k", **binary()) for _ in range(3)]
+    assert len({answer.text for answer in answers}) == 1
+    assert (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages == 1
+    assert (await post(desk, json.dumps(observed("31")), idempotency_key="k", **binary())).status_code == 409
+    assert (await post(desk, json.dumps(observed("30")), idempotency_key="k", key=OTHER_KEY, **binary())).json() != answers[0].json()
+
+
+async def test_past_its_quota_a_partner_is_told_to_wait_and_others_are_not(desk: Desk) -> None:
+    await hear(desk.database, admitted("kho-bac", KEY, revision=2, quota=3))
+    batch = json.dumps([whole(f"b-{n}") for n in range(3)])
+    assert (await post(desk, batch, content_type=BATCH)).status_code == 202
+    late = await post(desk, json.dumps(observed("30")), **binary())
+    assert late.status_code == 429
+    assert 1 <= int(late.headers["retry-after"]) <= 60
+    assert (await post(desk, json.dumps(observed("30")), key=OTHER_KEY, **binary())).status_code == 202
+
+
+async def test_the_same_event_again_is_told_to_be_a_duplicate(desk: Desk) -> None:
+    assert (await sent(desk, json.dumps(observed("30")), **binary()))["state"] == "accepted"
+    assert (await sent(desk, json.dumps(observed("30")), **binary()))["state"] == "duplicate"
+
+
+async def test_a_full_stream_refuses_its_sender_alone(desk: Desk) -> None:
+    config = (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).config
+    await desk.service.jetstream.update_stream(StreamConfig(**config.__dict__ | {"max_msgs": 1}))
+    assert (await post(desk, json.dumps(observed("30")), **binary())).status_code == 202
+    full = await post(desk, json.dumps(observed("31")), **binary("e-2"))
+    assert (full.status_code, "retry-after" in full.headers) == (429, True)
+    assert (await post(desk, json.dumps(observed("30")), key=OTHER_KEY, **binary())).status_code == 202
+
+
+async def test_without_the_broker_nothing_is_promised(desk: Desk, broker) -> None:
+    await broker.stop()
+    answer = await post(desk, json.dumps(observed("30")), **binary())
+    assert answer.status_code == 503
+
+
+DEEP = b"[" * 10_000 + b"]" * 10_000
+SEEN_BAD: dict[str, tuple[bytes, dict[str, str]]] = {
+    "depth 10,000": (DEEP, binary()),
+    "depth 10,000, structured": (DEEP, {"content_type": STRUCTURED}),
+    "duplicate keys": (b'{"value": 1, "value": 2}', binary()),
+    "lone surrogates": (json.dumps(observed(unit_of_measure="\ud800")).encode(), binary()),
+    "unknown content type": (b"<a/>", binary(content_type="text/xml")),
+    "no ce- attributes": (json.dumps(observed("30")).encode(), {"content_type": "application/json"}),
+    "unknown type": (json.dumps(observed("30")).encode(), binary(ce_type="inbound.works.opened.v1")),
+    "a type that is no subject": (json.dumps(observed("30")).encode(), binary(ce_type="inbound.>")),
+    "a unit not its own": (json.dumps(observed("30", about=world.PROVINCE)).encode(), binary()),
+    "another client in the type": (json.dumps(observed("30")).encode(), binary(ce_type="inbound.thue.indicator.observed.v1")),
+}
+
+
+@pytest.mark.parametrize("case", SEEN_BAD)
+async def test_a_bad_event_is_refused_with_a_reason_where_its_sender_sees_it_and_the_next_is_taken(desk: Desk, case: str) -> None:
+    body, headers = SEEN_BAD[case]
+    refused = await sent(desk, body, **headers)
+    assert refused["state"] == "rejected"
+    assert all(fault["vi"] and fault["en"] for fault in refused["faults"])
+    assert (await sent(desk, json.dumps(observed("30")), **binary("next")))["state"] == "accepted"
+    assert len(await said(desk.database, EventRejected)) == 1
+
+
+async def test_an_id_with_another_body_is_a_conflict_and_both_are_kept(desk: Desk) -> None:
+    await sent(desk, json.dumps(observed("30")), **binary())
+    assert (await sent(desk, json.dumps(observed("31")), **binary()))["state"] == "conflict"
+    assert [event.value for event in await said(desk.database, ObservationAccepted)] == [Decimal(30)]
+
+
+async def test_what_is_too_large_or_compressed_is_not_even_opened(desk: Desk) -> None:
+    assert (await post(desk, b" " * 2_000_001, **binary())).status_code == 413
+    bomb = gzip.compress(b"0" * 50_000_000)
+    for encoding in ("gzip", "deflate", "br"):
+        assert (await post(desk, bomb, content_encoding=encoding, **binary())).status_code == 415
+    assert (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[", b"[]", b"[{} {}]", b"\xff", DEEP[:-1], b"[" + b"{}," * 1000 + b"{}]"])
+def test_what_is_no_batch_is_refused_at_once(body: bytes) -> None:
+    with pytest.raises(Refused):
+        door.unpack("kho-bac", {"content-type": BATCH}, body)
+
+
+async def test_in_the_sandbox_an_event_is_judged_and_has_no_effect(desk: Desk) -> None:
+    answer = await post(desk, json.dumps(observed("30")), path="sandbox/events", **binary())
+    found = await verdict(desk, answer.json()["events"][0])
+    assert (found["state"], found["sandbox"], found["subject"]) == ("accepted", True, "inbound.kho-bac.sandbox.indicator.observed.v1")
+    assert await said(desk.database, ObservationAccepted) == []
+
+
+async def test_checking_tells_the_faults_and_sends_nothing(desk: Desk) -> None:
+    good = await post(desk, json.dumps(whole()), path="events/check", content_type=STRUCTURED)
+    assert good.json() == {"events": [{"faults": []}]}
+    bad = await post(desk, json.dumps(whole(data=observed("x", unit_of_measure=""))), path="events/check", content_type=STRUCTURED)
+    assert [fault["field"] for fault in bad.json()["events"][0]["faults"]] == ["value", "unit_of_measure"]
+    strange = await post(desk, json.dumps(whole(data=observed("30", campaign="nowhere"))), path="events/check", content_type=STRUCTURED)
+    assert [fault["field"] for fault in strange.json()["events"][0]["faults"]] == ["campaign"]
+    assert await said(desk.database, ObservationAccepted) == []
+    assert (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages == 0
+
+
+async def test_a_system_let_in_while_we_run_gets_its_stream_by_itself(desk: Desk) -> None:
+    await hear(desk.database, world.treasury(client="thong-ke"), admitted("thong-ke", "thidua.thong-ke.s"))
+    async with asyncio.timeout(10):
+        while (answer := await post(desk, json.dumps(observed("30")), key="thidua.thong-ke.s", **binary())).status_code != 202:
+            assert answer.status_code == 503
+            await asyncio.sleep(0.1)
+    assert (await verdict(desk, answer.json()["events"][0], "thidua.thong-ke.s"))["state"] == "accepted"
+
+
+def sdk_event(id: str, value: str) -> CloudEvent:
+    attributes = {"id": id, "source": "//kho-bac.example/số liệu", "type": KIND, "specversion": "1.0", "datacontenttype": "application/json"}
+    return CloudEvent(attributes, observed(value))
+
+
+@pytest.mark.parametrize("mode", [to_binary, to_structured])
+async def test_the_official_python_sdk_is_understood_in_both_modes(desk: Desk, mode) -> None:
+    message: HTTPMessage = mode(sdk_event("sdk-1", "30"), JSONFormat())
+    answer = await desk.client.post("/reporting/api/events", content=message.body, headers=dict(message.headers) | {"authorization": f"Bearer {KEY}"})
+    assert (await verdict(desk, answer.json()["events"][0]))["state"] == "accepted"
+
+
+async def test_the_official_python_sdk_is_understood_over_nats_in_structured_mode(desk: Desk) -> None:
+    message = to_structured(sdk_event("sdk-2", "30"), JSONFormat())
+    connection = await nats.connect(desk.service.settings.nats_url)
+    stored = await connection.jetstream().publish(f"inbound.kho-bac.{KIND.removeprefix('inbound.')}", message.body, headers=dict(message.headers))
+    await connection.close()
+    found = await verdict(desk, {"href": f"/reporting/api/events/{stored.stream}:{stored.seq}"})
+    assert (found["state"], found["id"]) == ("accepted", "sdk-2")
+
+
+@pytest.mark.parametrize("kind", inbound_types())
+def test_every_type_has_an_example_that_fits_its_contract(kind: str) -> None:
+    shown = example(kind, "kho-bac", world.CODE)
+    assert REGISTRY[kind].model_validate(shown["data"]).model_dump(exclude_unset=True).keys() == shown["data"].keys()

@@ -1,0 +1,292 @@
+"""What each type of a partner's event becomes, and who may send it about whom."""
+
+import base64
+import json
+from datetime import UTC, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import select
+
+from services.reporting import ledger, observations
+from services.reporting.models import inbound
+from services.reporting.signatures import signed_content
+from shared.database import Database
+from shared.delivery import Inbound
+from shared.events.contract import inbound_types
+from shared.events.registration import PartnerAdmitted, PartnerRevoked
+from shared.events.reporting import (
+    Channel,
+    EventRejected,
+    IndicatorCorrected,
+    ObservationAccepted,
+    ReorganisationProposed,
+    ReportAccepted,
+    ReportSubmitted,
+    UnitReorganised,
+    WorkProposed,
+    WorkReported,
+)
+from shared.outbox import outbox
+from tests.reporting import world
+from tests.reporting.world import COMMUNE, DISTRICT, OPENED, OTHER, arrive, hear, observed, said, tick
+
+NOW = OPENED + timedelta(days=2)
+WORK = "00000000-0000-7000-8000-0000000000aa"
+
+
+def message(kind: str, data: dict[str, Any], event: str = "e-1", client: str = "kho-bac", sandbox: bool = False, **headers: str) -> Inbound:
+    """A partner's message of any kind, in binary mode."""
+    attributes = {"ce-specversion": "1.0", "ce-id": event, "ce-source": "//x.example", "ce-type": kind, "content-type": "application/json"}
+    tail = kind.removeprefix("inbound.")
+    return Inbound(f"inbound.{client}.{'sandbox.' if sandbox else ''}{tail}", attributes | headers, json.dumps(data).encode())
+
+
+def named(unit: str) -> dict[str, str]:
+    return {"scheme": "dinh-danh", "value": world.CODES[unit]}
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    values = [
+        {"indicator": world.REVENUE, "value": "21.5", "unit_of_measure": "ty-dong", "kind": "preliminary", "as_of": "2023-07-14"},
+        {"indicator": world.DISBURSED, "value": 31, "unit_of_measure": "phan-tram", "kind": "preliminary", "as_of": "2023-07-14"},
+    ]
+    return {"campaign": world.CODE, "unit": named(COMMUNE), "round": "ky-1", "values": values} | changes
+
+
+def progressed(**changes: Any) -> dict[str, Any]:
+    return {"campaign": world.CODE, "unit": named(COMMUNE), "work": WORK, "status": "started", "day": "2023-07-10"} | changes
+
+
+def reorganised(**changes: Any) -> dict[str, Any]:
+    return {
+        "campaign": world.CODE, "predecessors": [named(COMMUNE), named(OTHER)], "successor": named(DISTRICT), "day": "2023-07-10",
+        "legal_act": "NQ 1/2023",
+    } | changes  # fmt: skip
+
+
+def correction(**changes: Any) -> dict[str, Any]:
+    return {"campaign": world.CODE, "replaces": "e-1", "value": "33", "unit_of_measure": "phan-tram"} | changes
+
+
+OBSERVED = "inbound.indicator.observed.v1"
+
+
+async def may_say_all(database: Database, **changes: Any) -> None:
+    facts = {"revision": 5, "types": inbound_types(), "indicators": (world.REVENUE, world.DISBURSED)} | changes
+    await hear(database, world.treasury(**facts))
+
+
+async def rows(database: Database) -> list[Any]:
+    async with database.read() as session:
+        return list((await session.execute(select(inbound).order_by(inbound.c.id))).all())
+
+
+async def refused_fields(database: Database) -> list[str]:
+    return [fault.field for event in await said(database, EventRejected) for fault in event.faults]
+
+
+async def test_a_report_on_behalf_of_a_unit_is_judged_like_the_units_own(movement: Database) -> None:
+    await may_say_all(movement)
+    await arrive(movement, message(ReportSubmitted.TYPE, report()), NOW)
+    [event] = await said(movement, ReportAccepted)
+    assert (event.unit, event.channel, event.on_time) == (COMMUNE, Channel.PARTNER, True)
+    assert [value.value for value in event.values] == [Decimal("21.5"), Decimal(31)]
+    [row] = await rows(movement)
+    assert row.effect == f"report:{event.report}"
+
+
+BAD_REPORTS = {
+    "round": (report(round="ky-9"), ["round"]),
+    "missing figure": (report(values=report()["values"][:1]), [f"values.{world.DISBURSED}"]),
+    "unit": (report(unit={"scheme": "dinh-danh", "value": "H35.404"}), ["unit"]),
+    "province": (report(unit=named(world.PROVINCE)), ["unit"]),
+    "values": (report(values="x"), ["values"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD_REPORTS)
+async def test_a_report_that_cannot_stand_changes_nothing(movement_on_sqlite: Database, case: str) -> None:
+    await may_say_all(movement_on_sqlite)
+    data, fields = BAD_REPORTS[case]
+    await arrive(movement_on_sqlite, message(ReportSubmitted.TYPE, data), NOW)
+    assert await said(movement_on_sqlite, ReportAccepted) == []
+    found = await refused_fields(movement_on_sqlite)
+    assert len(found) >= 1
+    assert case == "missing figure" or found == fields
+
+
+async def test_a_works_progress_and_a_reorganisation_are_told_as_proposals(movement: Database) -> None:
+    await may_say_all(movement)
+    await arrive(movement, message(WorkReported.TYPE, progressed()), NOW)
+    await arrive(movement, message(UnitReorganised.TYPE, reorganised(), event="e-2"), NOW)
+    [work] = await said(movement, WorkProposed)
+    assert (work.unit, work.work, work.status, work.client, work.event) == (COMMUNE, WORK, "started", "kho-bac", "e-1")
+    [units] = await said(movement, ReorganisationProposed)
+    assert (units.predecessors, units.successor) == ((COMMUNE, OTHER), DISTRICT)
+
+
+async def test_a_correction_replaces_the_figure_of_the_event_it_cites_and_both_stay_readable(movement: Database) -> None:
+    await may_say_all(movement)
+    await arrive(movement, message(OBSERVED, observed("30")), NOW)
+    await arrive(movement, message(IndicatorCorrected.TYPE, correction(), event="e-2"), NOW)
+    first, second = await said(movement, ObservationAccepted)
+    assert (second.observation, second.value, second.revision, second.as_of) == (first.observation, Decimal(33), 2, first.as_of)
+    old, new = await rows(movement)
+    assert (old.state, old.superseded_by, new.superseded_by) == ("accepted", new.id, None)
+    async with movement.read() as session:
+        assert [row.value for row in await observations.of_unit(session, world.CODE, COMMUNE)] == [Decimal(33)]
+
+
+@pytest.mark.parametrize("cited", ["nothing", "e-1", "rejected"])
+async def test_a_correction_cites_the_newest_accepted_event_of_its_own_sender(movement_on_sqlite: Database, cited: str) -> None:
+    database = movement_on_sqlite
+    await may_say_all(database)
+    await hear(database, world.treasury(client="thue", revision=5, types=inbound_types()))
+    await arrive(database, message(OBSERVED, observed("30"), client="thue", event="nothing"), NOW)
+    await arrive(database, message(OBSERVED, observed("30")), NOW)
+    await arrive(database, message(OBSERVED, observed("31"), event="e-3"), NOW)
+    await arrive(database, message(OBSERVED, observed("x"), event="rejected"), NOW)
+    before = len(await said(database, ObservationAccepted))
+    await arrive(database, message(IndicatorCorrected.TYPE, correction(replaces=cited), event="e-9"), NOW)
+    assert (await refused_fields(database))[-1] == "replaces"
+    assert len(await said(database, ObservationAccepted)) == before
+
+
+async def test_a_type_that_was_not_granted_is_refused(movement: Database) -> None:
+    await arrive(movement, message(WorkReported.TYPE, progressed()), NOW)
+    assert await refused_fields(movement) == ["type"]
+    assert await said(movement, WorkProposed) == []
+
+
+async def test_a_partner_held_to_a_branch_may_not_speak_of_a_unit_beside_it(movement: Database) -> None:
+    await may_say_all(movement, units=(COMMUNE,))
+    await arrive(movement, message(OBSERVED, observed("30")), NOW)
+    await arrive(movement, message(OBSERVED, observed("30", about=OTHER), event="e-2"), NOW)
+    await arrive(movement, message(OBSERVED, observed("30", about=DISTRICT), event="e-3"), NOW)
+    assert [event.unit for event in await said(movement, ObservationAccepted)] == [COMMUNE]
+    assert await refused_fields(movement) == ["unit", "unit"]
+
+
+async def test_a_refused_event_comes_again_mended_under_its_id_and_counts_once(movement: Database) -> None:
+    await arrive(movement, message(OBSERVED, observed("chín mươi")), NOW)
+    await arrive(movement, message(OBSERVED, observed("90", unit_of_measure="ty-dong")), NOW)
+    await arrive(movement, message(OBSERVED, observed("90")), NOW)
+    await arrive(movement, message(OBSERVED, observed("90")), NOW)
+    assert len(await said(movement, ObservationAccepted)) == 1
+    first, second, third = await rows(movement)
+    assert [row.state for row in (first, second, third)] == ["rejected", "rejected", "accepted"]
+    assert (first.superseded_by, second.superseded_by, third.repeats) == (third.id, third.id, 1)
+    await arrive(movement, message(OBSERVED, observed("91")), NOW)
+    assert [row.state for row in await rows(movement)][-1] == "conflict"
+
+
+async def test_what_is_tried_out_is_judged_in_full_and_touches_nothing(movement: Database) -> None:
+    await may_say_all(movement)
+    for number, (kind, data) in enumerate(((OBSERVED, observed("30")), (ReportSubmitted.TYPE, report()), (WorkReported.TYPE, progressed()))):
+        await arrive(movement, message(kind, data, event=f"s-{number}", sandbox=True), NOW)
+    await arrive(movement, message(OBSERVED, observed("x"), event="s-9", sandbox=True), NOW)
+    assert [row.state for row in await rows(movement)] == ["accepted", "accepted", "accepted", "rejected"]
+    async with movement.read() as session:
+        told = [row.type for row in await session.execute(select(outbox.c.type))]
+        assert await observations.of_unit(session, world.CODE, COMMUNE) == []
+        assert (await ledger.counts(session))["received"] == 0
+    assert told == [EventRejected.TYPE]
+    await arrive(movement, message(OBSERVED, observed("30"), event="s-0"), NOW)
+    assert len(await said(movement, ObservationAccepted)) == 1
+
+
+def admitted(**changes: Any) -> PartnerAdmitted:
+    return PartnerAdmitted(**({"client": "kho-bac", "revision": 1, "keys": (), "quota": 2, "at": NOW} | changes))
+
+
+async def test_beyond_its_quota_a_partner_is_parked_with_a_reason_and_taken_in_when_there_is_room(movement: Database) -> None:
+    await hear(movement, admitted(), world.treasury(client="thue"))
+    for number in range(5):
+        await arrive(movement, message(OBSERVED, observed(str(30 + number)), event=f"e-{number}"), NOW)
+    await arrive(movement, message(OBSERVED, observed("30"), client="thue"), NOW)
+    assert [row.state for row in await rows(movement)] == ["accepted", "accepted", "parked", "parked", "parked", "accepted"]
+    assert all(row.faults[0]["vi"] and row.faults[0]["en"] for row in await rows(movement) if row.state == "parked")
+    await tick(movement, NOW + timedelta(seconds=20))
+    assert (await states(movement)).count("parked") == 3
+    await tick(movement, NOW + timedelta(minutes=1))
+    assert (await states(movement)).count("parked") == 1
+    await tick(movement, NOW + timedelta(minutes=2))
+    assert await states(movement) == ["accepted"] * 6
+    async with movement.read() as session:
+        assert [row.value for row in await observations.of_unit(session, world.CODE, COMMUNE) if row.client == "kho-bac"] == [Decimal(34)]
+
+
+async def test_a_flood_beyond_what_may_be_parked_is_refused(movement_on_sqlite: Database) -> None:
+    await hear(movement_on_sqlite, admitted(quota=1))
+    for number in range(13):
+        await arrive(movement_on_sqlite, message(OBSERVED, observed(str(30 + number)), event=f"e-{number}"), NOW)
+    assert await states(movement_on_sqlite) == ["accepted", *["parked"] * 10, "rejected", "rejected"]
+
+
+async def states(database: Database) -> list[str]:
+    return [row.state for row in await rows(database)]
+
+
+async def test_who_was_shut_out_is_refused_from_then_on_in_whatever_order_it_is_heard(movement: Database) -> None:
+    await hear(movement, PartnerRevoked(client="kho-bac", revision=2, at=NOW))
+    await hear(movement, admitted())
+    await arrive(movement, message(OBSERVED, observed("30")), NOW)
+    assert await states(movement) == ["rejected"]
+    assert await said(movement, ObservationAccepted) == []
+
+
+KEY, STRANGER = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+
+
+def signed(given: Inbound, key: Ed25519PrivateKey = KEY, id: str = "e-1", age: float = 0, **changes: Any) -> Inbound:
+    timestamp = str(int((NOW - timedelta(seconds=age)).astimezone(UTC).timestamp()))
+    signature = "v1a," + base64.b64encode(key.sign(signed_content(id, timestamp, given.body))).decode()
+    headers = given.headers | {"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature} | changes
+    return Inbound(given.subject, headers, given.body)
+
+
+GOOD = message(OBSERVED, observed("30"))
+SIGNATURES = {
+    "none": (GOOD, ["webhook-signature"]),
+    "altered": (Inbound(GOOD.subject, signed(GOOD).headers, GOOD.body.replace(b"30", b"99")), ["webhook-signature"]),
+    "under another id": (Inbound(GOOD.subject, signed(GOOD).headers | {"ce-id": "e-2"}, GOOD.body), ["webhook-id"]),
+    "id and header changed": (Inbound(GOOD.subject, signed(GOOD).headers | {"ce-id": "e-2", "webhook-id": "e-2"}, GOOD.body), ["webhook-signature"]),
+    "too old": (signed(GOOD, age=301), ["webhook-timestamp"]),
+    "in the future": (signed(GOOD, age=-301), ["webhook-timestamp"]),
+    "made younger": (Inbound(GOOD.subject, signed(GOOD, age=9999).headers | {"webhook-timestamp": str(int(NOW.timestamp()))}, GOOD.body), ["webhook-signature"]),
+    "foreign": (signed(GOOD, STRANGER), ["webhook-signature"]),
+    "no base64": (signed(GOOD, **{"webhook-signature": "v1a,%%%"}), ["webhook-signature"]),
+    "symmetric": (signed(GOOD, **{"webhook-signature": "v1,abcd"}), ["webhook-signature"]),
+}
+
+
+def public(key: Ed25519PrivateKey) -> str:
+    return base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+
+
+@pytest.mark.parametrize("case", SIGNATURES)
+async def test_a_signature_that_does_not_hold_is_refused(movement_on_sqlite: Database, case: str) -> None:
+    await hear(movement_on_sqlite, admitted(quota=100, signing_keys=(public(KEY),)))
+    given, fields = SIGNATURES[case]
+    await arrive(movement_on_sqlite, given, NOW)
+    assert await refused_fields(movement_on_sqlite) == fields
+    assert await said(movement_on_sqlite, ObservationAccepted) == []
+
+
+async def test_a_signed_event_is_taken_once_and_a_replay_of_it_has_no_effect(movement: Database) -> None:
+    await hear(movement, admitted(quota=100, signing_keys=(public(STRANGER), public(KEY))))
+    for _ in range(3):
+        await arrive(movement, signed(GOOD), NOW)
+    assert len(await said(movement, ObservationAccepted)) == 1
+    [row] = await rows(movement)
+    assert row.repeats == 2
+
+
+@pytest.mark.parametrize(("time", "fields"), [("2023-07-17T00:10:00+07:00", ["time"]), ("2023-07-16T23:59:00", ["time"]), ("yesterday", ["time"]), ("2023-07-01T00:00:00Z", [])])
+async def test_an_events_own_time_is_a_moment_that_has_come(movement_on_sqlite: Database, time: str, fields: list[str]) -> None:
+    await arrive(movement_on_sqlite, message(OBSERVED, observed("30"), **{"ce-time": time}), NOW)
+    assert await refused_fields(movement_on_sqlite) == fields

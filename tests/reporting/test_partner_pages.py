@@ -1,0 +1,121 @@
+"""A partner's page: what became of its events, what to mend, and everything for the first event."""
+
+import asyncio
+import html
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest_asyncio
+import yaml
+
+from services.reporting import guides
+from services.reporting.guides import Place
+from services.reporting.ledger import day as day_of
+from shared.events.contract import inbound_types
+from shared.events.registration import Role
+from shared.events.reporting import ObservationAccepted
+from tests.reporting import world
+from tests.reporting.desk import Desk, desk_of
+from tests.reporting.test_door import KEY, STRUCTURED, admitted, post, verdict, whole
+from tests.reporting.world import COMMUNE, DEPARTMENT, OPENED, hear, observed, officer, said
+
+NOW = OPENED + timedelta(days=2, hours=9)
+OPERATOR, OWNER, STRANGER = officer(COMMUNE, Role.OPERATOR), officer(DEPARTMENT, Role.CLERK), officer(COMMUNE, Role.CLERK)
+
+
+@pytest_asyncio.fixture
+async def desk(app_of) -> AsyncIterator[Desk]:
+    async with desk_of(app_of("reporting"), NOW, ("kho-bac",)) as found:
+        await hear(found.database, admitted("kho-bac", KEY), world.treasury(revision=2, types=inbound_types()))
+        yield found
+
+
+async def send(desk: Desk, *events: dict) -> list[str]:
+    answer = await post(desk, json.dumps(events), content_type="application/cloudevents-batch+json")
+    return [(await verdict(desk, one))["state"] for one in answer.json()["events"]]
+
+
+async def test_the_page_shows_todays_events_with_states_and_what_to_mend(desk: Desk) -> None:
+    await send(desk, whole("a", observed("30")), whole("b", observed("x")), whole("a", observed("30")), whole("a", observed("31")))
+    page = (await desk.see(OPERATOR, "/partners/kho-bac")).text
+    for words in ("Đã nhận", "Từ chối", "Trùng mã, khác nội dung", "gửi trùng 1 lần", "INBOUND_kho-bac:1", "Tỷ lệ được nhận", "50"):
+        assert words in page
+    assert "“x” không phải là số." in page
+    english = (await desk.see(OPERATOR, "/partners/kho-bac", "en")).text
+    assert "Refused events to mend" in english
+    async with desk.database.read() as session:
+        day = await day_of(session, "kho-bac", OPENED)
+    assert (day.sent, day.taken, day.states["duplicate"], day.states["conflict"], day.states["received"]) == (2, 1, 1, 1, 4)
+
+
+async def test_a_refused_event_is_mended_on_the_page_and_counts_once(desk: Desk) -> None:
+    await send(desk, whole("b", observed("x")))
+    page = (await desk.see(OWNER, "/partners/kho-bac")).text
+    shown = html.unescape(re.search(r'<textarea id="mend-.*?>(.*?)</textarea>', page, re.DOTALL)[1])
+    assert json.loads(shown) == whole("b", observed("x"))
+    checked = await desk.send(OWNER, "/partners/kho-bac/events", {"event": shown, "do": "check"})
+    assert (checked.status_code, "không phải là số" in checked.text) == (422, True)
+    mended = shown.replace('"x"', '"32"')
+    good = await desk.send(OWNER, "/partners/kho-bac/events", {"event": mended, "do": "check"})
+    assert (good.status_code, "Sự kiện này sẽ được nhận." in good.text) == (200, True)
+    assert await said(desk.database, ObservationAccepted) == []
+    sent = await desk.send(OWNER, "/partners/kho-bac/events", {"event": mended, "do": "send"})
+    assert (sent.status_code, "INBOUND_kho-bac:2" in sent.text) == (200, True)
+    async with asyncio.timeout(10):
+        while not await said(desk.database, ObservationAccepted):
+            await asyncio.sleep(0.02)
+    async with desk.database.read() as session:
+        day = await day_of(session, "kho-bac", OPENED)
+    assert (day.sent, day.taken, day.states["rejected"], day.states["superseded"]) == (1, 1, 0, 1)
+    assert "Không có sự kiện nào chờ sửa." in (await desk.see(OWNER, "/partners/kho-bac")).text
+
+
+async def test_only_its_own_officers_and_the_operator_look_after_a_system(desk: Desk) -> None:
+    assert (await desk.see(STRANGER, "/partners/kho-bac")).status_code == 404
+    assert (await desk.see(STRANGER, "/partners/kho-bac/guide")).status_code == 404
+    assert (await desk.see(STRANGER, "/partners/kho-bac/asyncapi.yaml")).status_code == 404
+    assert "kho-bac" not in (await desk.see(STRANGER, "/partners")).text
+    assert "kho-bac" in (await desk.see(OWNER, "/partners")).text
+    auditor = officer(COMMUNE, Role.AUDITOR)
+    assert (await desk.see(auditor, "/partners/kho-bac")).status_code == 200
+    answer = await desk.send(auditor, "/partners/kho-bac/events", {"event": json.dumps(whole()), "do": "send"})
+    assert answer.status_code == 403
+    assert (await desk.see(OPERATOR, "/partners/nobody")).status_code == 404
+
+
+async def test_the_guide_has_subjects_schemas_examples_and_commands(desk: Desk) -> None:
+    page = html.unescape((await desk.see(OWNER, "/partners/kho-bac/guide")).text)
+    for kind in inbound_types():
+        assert f"inbound.kho-bac.{kind.removeprefix('inbound.')}" in page
+    for words in ("reporting.event.rejected.v1.kho-bac", "registration.campaign.published.v1", "nats --server", "curl http", "nkeyAuthenticator", "nats.connect("):
+        assert words in page
+    assert "evaluation." not in page
+    await hear(desk.database, world.treasury(revision=3))
+    less = (await desk.see(OWNER, "/partners/kho-bac/guide")).text
+    assert "inbound.kho-bac.report.submitted.v1" not in less
+
+
+async def test_every_example_of_the_guide_passes_the_check_but_for_what_it_names(desk: Desk) -> None:
+    for one in guides.said(Place("kho-bac", world.CODE, "", ""), inbound_types()):
+        answer = await post(desk, json.dumps(one.example), path="events/check", content_type=STRUCTURED)
+        fields = {fault["field"].split(".")[0] for fault in answer.json()["events"][0]["faults"]}
+        assert fields <= {"unit", "predecessors", "replaces", "values", "indicator", "as_of", "day"}, one.kind
+
+
+async def test_the_asyncapi_document_of_a_partner_has_its_own_addresses_and_nothing_internal(desk: Desk) -> None:
+    answer = await desk.see(OWNER, "/partners/kho-bac/asyncapi.yaml")
+    document = yaml.safe_load(answer.text)
+    addresses = {channel["address"] for channel in document["channels"].values()}
+    assert "inbound.kho-bac.indicator.observed.v1" in addresses
+    assert "reporting.event.rejected.v1.kho-bac" in addresses
+    assert not any("{client}" in address or address.startswith(("evaluation.", "registration.officer")) for address in addresses)
+    assert "attachment" in answer.headers["content-disposition"]
+
+
+async def test_the_openapi_document_describes_the_door(desk: Desk) -> None:
+    document = (await desk.client.get("/reporting/api/openapi.json")).json()
+    content = document["paths"]["/reporting/api/events"]["post"]["requestBody"]["content"]
+    assert {"application/json", STRUCTURED, "application/cloudevents-batch+json"} == set(content)
+    assert len(content[STRUCTURED]["examples"]) == len(inbound_types())
