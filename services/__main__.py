@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from services import commands, partner_commands
 from shared import settings as configuration
 from shared.bundled import BrokerMissing
-from shared.messages import Refused
+from shared.messages import LANGUAGES, Refused
 from shared.settings import SERVICES, Settings, SettingsRefused
 
 EXCUSES: dict[type[Exception], str] = {
@@ -64,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
     partner_commands.declare(partners)
     audit = verb("audit", "Verify the hash chain of the audit trails.", "thidua audit verify")
     audit.add_argument("action", choices=("verify",))
+    doctor = verb("doctor", "Look at everything the installation stands on; each line is ok, or NOT with the cure.", "thidua doctor --language en")
+    doctor.add_argument("--language", choices=LANGUAGES, default=LANGUAGES[0], help="of the cures")
     return root
 
 

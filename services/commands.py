@@ -208,5 +208,14 @@ async def audit_verify(_: argparse.Namespace, settings: Settings) -> int:
     return status
 
 
+@command
+async def doctor(given: argparse.Namespace, settings: Settings) -> int:
+    """Everything the installation stands on; 1 when something is not right."""
+    examination = importlib.import_module("services.operation.doctor")
+    findings = await examination.examine(settings)
+    print("\n".join(finding.line(given.language) for finding in findings))
+    return int(any(finding.fault for finding in findings))
+
+
 COMMANDS["audit"] = COMMANDS.pop("audit-verify")
 COMMANDS["partners"] = partner_commands.run

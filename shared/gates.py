@@ -247,3 +247,8 @@ def _rank(version: str) -> tuple[int, int, int, bool]:
     """By this versions are ordered; what is none comes first."""
     found = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)(-.+)?", version)
     return (int(found[1]), int(found[2]), int(found[3]), found[4] is None) if found else (0, 0, 0, False)
+
+
+async def servers_of(settings: Settings) -> tuple[list[Server], int]:
+    """What each server of the broker says of itself, and how many do not answer."""
+    return await _servers(_addresses(settings))

@@ -47,6 +47,9 @@ class Settings(BaseModel):
     public_url: str = Field(default="", description="Address by which people reach the pages, for links in letters.")
     otlp_endpoint: str = Field(default="", description="OTLP/HTTP collector for traces, for example http://127.0.0.1:4318; empty sends none.")
     trace_page: str = Field(default="", description="Address of a trace page with {trace_id}, linked from events.")
+    backups: Path | None = Field(
+        default=None, description="Folder for backups; there registration and `thidua doctor` see how old the newest is."
+    )
     clock: Literal["real", "simulated"] = Field(default="real", description="Whether time is the wall's or the player's.")
     replicas: int = Field(default=1, ge=1, le=5, description="Copies of each JetStream stream (3 on a cluster).")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")

@@ -12,8 +12,11 @@ from tests.sources import Source, last_name, sources
 
 ROOT = Path(__file__).parents[1]
 
-COMPOSITION = {"services/__main__.py", "services/commands.py", "services/local.py", "services/partner_commands.py", "services/simulation/"}
-"""They put the four services together and play with them: they may know all of them, the wall clock and the wire."""
+COMPOSITION = {
+    "services/__main__.py", "services/commands.py", "services/local.py", "services/partner_commands.py", "services/operation/",
+    "services/simulation/",
+}  # fmt: skip
+"""They put the four services together, look after them and play with them: they may know all of them, the wall clock and the wire."""
 
 BY_NAME = {"shared/migrations/__init__.py", "shared/migrations/__main__.py", "shared/testing/fixtures.py"}
 """They are told the name of a service and find its folder: the migration command and the fixture that launches an app."""

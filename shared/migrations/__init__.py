@@ -46,13 +46,21 @@ def head_of(service: str) -> str | None:
     return ScriptDirectory.from_config(configuration(service)).get_current_head()
 
 
+def is_known(service: str, revision: str) -> bool:
+    """False for a revision that only a newer program knows."""
+    return any(script.revision == revision for script in ScriptDirectory.from_config(configuration(service)).walk_revisions())
+
+
+async def revision_of(database: Database) -> str | None:
+    """The revision at which a service's tables are; None when they were never made."""
+    async with database.reader.connect() as connection:
+        return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+
+
 async def missing(database: Database) -> bool:
     """Whether revisions that this program knows are not in the database; in a newer program's database all of them are."""
-    async with database.writer.connect() as connection:
-        present = set(await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_heads()))
-    script = ScriptDirectory.from_config(configuration(database.service))
-    known = {revision.revision for revision in script.walk_revisions()}
-    return not present or (present <= known and present != set(script.get_heads()))
+    present = await revision_of(database)
+    return present is None or (present != head_of(database.service) and is_known(database.service, present))
 
 
 async def migrate(database: Database) -> None:

@@ -1,0 +1,210 @@
+"""`thidua doctor`: looks at everything an installation stands on; each line is right, or says what is not and the cure."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import nats.errors
+from nats.aio.client import Client
+
+from services import local
+from services.notification import post
+from services.registration import keys
+from shared import broker, clock, deadletters, gates, measures, migrations
+from shared.messages import Fault, Message, Refused
+from shared.security import wall_now
+from shared.settings import SERVICES, Settings, SettingsRefused
+
+ASK_SECONDS = 5.0
+CERTIFICATE_LEFT = timedelta(days=21)
+DISK_LEFT = 0.10
+OUTBOX_AGE = timedelta(seconds=60)
+BACKUP_AGE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to look at: `look` returns what it found, or raises `Refused` with the cure; `cure` is for what does not answer."""
+
+    name: str
+    look: Callable[[], Awaitable[str]]
+    cure: Message
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check came to: `fault` is None when all is right, and `told` then says what was seen."""
+
+    name: str
+    told: str = ""
+    fault: Message | Fault | None = None
+
+    def line(self, language: str) -> str:
+        """As it is printed."""
+        return f"{'ok ' if self.fault is None else 'NOT'} {self.name}: {self.fault.render(language) if self.fault else self.told}"
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """All checks, one after the other, so that lines come in one order."""
+    return [await _look(check) for check in checks(settings)]
+
+
+async def _look(check: Check) -> Finding:
+    try:
+        async with asyncio.timeout(ASK_SECONDS * 2):
+            return Finding(check.name, await check.look())
+    except Refused as refused:
+        return Finding(check.name, fault=refused.faults[0])
+    except SettingsRefused as error:
+        return Finding(check.name, fault=Message("{reason}", reason=str(error)))
+    except Exception as error:  # whatever keeps it from answering is the finding
+        reason = str(error) or type(error).__name__
+        return Finding(check.name, fault=Message("không trả lời ({reason}). {cure}", reason=reason, cure=check.cure))
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """What there is to look at under these settings; what is not set up has no line."""
+    database = Message("Hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL (hoặc thư mục dữ liệu).")
+    named = Message("Hãy khởi động máy chủ NATS hoặc sửa THIDUA_NATS_URL.")
+    provisioned = Message("Hãy chạy thidua provision.")
+    yield Check("disk", lambda: _disk(settings), Message("Hãy kiểm tra THIDUA_DATA."))
+    yield Check("signing key", lambda: _signing_key(settings), Message("Hãy kiểm tra THIDUA_SIGNING_KEY_FILE."))
+    for service in SERVICES:
+        yield Check(f"database {service}", lambda s=service: _schema(settings, s), database)  # type: ignore[misc]
+        yield Check(f"outbox {service}", lambda s=service: _outbox(settings, s), database)  # type: ignore[misc]
+        yield Check(f"dead letters {service}", lambda s=service: _dead_letters(settings, s), database)  # type: ignore[misc]
+    yield Check("broker", lambda: _broker(settings), named)
+    yield Check("broker's disk", lambda: _durable(settings), Message("Hãy kiểm tra THIDUA_NATS_MONITOR_URL."))
+    for service in SERVICES:
+        yield Check(f"streams and durables {service}", lambda s=service: _provisioned(settings, s), provisioned)  # type: ignore[misc]
+    yield Check("clock", lambda: _clock(settings), provisioned)
+    if settings.public_url.startswith("https://"):
+        yield Check("certificate", lambda: _certificate(settings.public_url), Message("Hãy kiểm tra THIDUA_PUBLIC_URL và máy chủ proxy."))
+    if settings.smtp_url:
+        yield Check("mail server", lambda: _mail(settings), Message("Hãy kiểm tra THIDUA_SMTP_URL; thư được giữ lại và gửi sau."))
+    if settings.otlp_endpoint:
+        yield Check("traces", lambda: _traces(settings.otlp_endpoint), Message("Hãy kiểm tra THIDUA_OTLP_ENDPOINT; các dịch vụ vẫn chạy bình thường."))
+    if (folder := settings.backups) is not None:
+        yield Check("backup", lambda: _backup(folder), Message("Hãy kiểm tra THIDUA_BACKUPS."))
+
+
+async def _disk(settings: Settings) -> str:
+    left = measures.disk_free(settings.data)
+    if left < DISK_LEFT:
+        raise Refused.because("ổ đĩa của {folder} chỉ còn trống {left} %: hãy dọn hoặc mở rộng.", folder=settings.data, left=round(left * 100))
+    if settings.data.exists() and not os.access(settings.data, os.W_OK):
+        raise Refused.because("không ghi được vào {folder}: hãy cấp quyền ghi cho tài khoản chạy dịch vụ.", folder=settings.data)
+    return f"{left:.0%} free"
+
+
+async def _signing_key(settings: Settings) -> str:
+    if not (settings.signing_key or settings.data.is_dir()):
+        raise Refused.because("chưa có khóa ký: hãy đặt THIDUA_SIGNING_KEY_FILE (deploy/init tạo khóa này).")
+    try:
+        return f"key {keys.signing_key(settings).id}"
+    except ValueError:
+        raise Refused.because("khóa ký không đọc được: THIDUA_SIGNING_KEY_FILE phải là khóa Ed25519 dạng PEM.") from None
+
+
+async def _schema(settings: Settings, service: str) -> str:
+    async with local.database_of(settings, service) as database:
+        present, wanted = await migrations.revision_of(database), migrations.head_of(service)
+    if present is None:
+        raise Refused.because("chưa có bảng nào: hãy chạy thidua migrate {service}.", service=service)
+    if present != wanted and migrations.is_known(service, present):
+        raise Refused.because("lược đồ ở bản {present}, cần {wanted}: hãy chạy thidua migrate {service}.", present=present, wanted=wanted, service=service)
+    return present if present == wanted else f"{present}, newer than this program"
+
+
+async def _outbox(settings: Settings, service: str) -> str:
+    async with local.database_of(settings, service) as database:
+        age = await measures.outbox_age(database)
+    if age > OUTBOX_AGE:
+        raise Refused.because("sự kiện chờ phát đã {seconds} giây: dịch vụ {service} có chạy và tới được NATS không?", seconds=int(age.total_seconds()), service=service)
+    return "nothing waits" if not age else f"{age.total_seconds():.0f} s old"
+
+
+async def _dead_letters(settings: Settings, service: str) -> str:
+    async with local.database_of(settings, service) as database, database.read() as session:
+        number = await deadletters.count(session)
+    if number:
+        raise Refused.because("{number} sự kiện lỗi chờ xử lý: hãy chạy thidua dead-letters list {service}.", number=number, service=service)
+    return "none"
+
+
+async def _broker(settings: Settings) -> str:
+    connection = await _connected(settings)
+    version = str(connection._server_info["version"])  # noqa: SLF001 - nats-py makes public only a part of what a server tells
+    await connection.close()
+    gates.recent("NATS", version)
+    return version
+
+
+async def _durable(settings: Settings) -> str:
+    gates.named(settings)
+    servers, silent = await gates.servers_of(settings)
+    for server in servers:
+        gates.durable_on_disk(server)
+    return f"{len(servers)} servers write before they acknowledge" + (f", {silent} silent" if silent else "")
+
+
+async def _provisioned(settings: Settings, service: str) -> str:
+    connection = await _connected(settings)
+    try:
+        await gates.provisioned(connection, [local.hears_of(service)], settings.replicas)
+    finally:
+        await connection.close()
+    return "as declared"
+
+
+async def _clock(settings: Settings) -> str:
+    connection = await _connected(settings)
+    try:
+        skew = await clock.ask(connection) - wall_now()
+    finally:
+        await connection.close()
+    if abs(skew) > clock.SKEW_LIMIT:
+        raise Refused.because("đồng hồ máy này lệch {seconds} giây so với máy chủ NATS: hãy bật NTP (chrony) trên mọi máy.", seconds=round(skew.total_seconds()))
+    return f"{skew.total_seconds():+.3f} s from the broker's"
+
+
+async def _connected(settings: Settings) -> Client:
+    if not settings.nats_url:
+        raise nats.errors.NoServersError
+    return await broker.open_once(settings.nats_url)
+
+
+async def _certificate(address: str) -> str:
+    left = await measures.certificate_expiry(address) - wall_now()
+    if left < CERTIFICATE_LEFT:
+        raise Refused.because("chứng thư TLS còn {days} ngày: hãy gia hạn và nạp lại proxy.", days=left.days)
+    return f"{left.days} days left"
+
+
+async def _mail(settings: Settings) -> str:
+    smtp = post.server(settings.smtp_url)
+    await smtp.connect()
+    await smtp.quit()
+    return "answers"
+
+
+async def _traces(endpoint: str) -> str:
+    async with httpx.AsyncClient(timeout=ASK_SECONDS) as client:
+        answer = await client.post(f"{endpoint.rstrip('/')}/v1/traces", content=b"", headers={"content-type": "application/x-protobuf"})
+    if not answer.is_success:
+        raise Refused.because("{endpoint} trả lời {status}: đây không phải cổng OTLP/HTTP; hãy sửa THIDUA_OTLP_ENDPOINT.", endpoint=endpoint, status=answer.status_code)
+    return "taken"
+
+
+async def _backup(folder: Path) -> str:
+    made = measures.newest_backup(folder)
+    if made is None:
+        raise Refused.because("chưa có bản sao lưu nào trong {folder}: hãy chạy thidua backup.", folder=folder)
+    age = wall_now() - made
+    if age > BACKUP_AGE:
+        raise Refused.because("bản sao lưu mới nhất đã {hours} giờ: hãy chạy thidua backup và xem lịch chạy.", hours=int(age.total_seconds() / 3600))
+    return f"{age.total_seconds() / 3600:.1f} hours old"

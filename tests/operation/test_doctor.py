@@ -1,0 +1,227 @@
+"""`thidua doctor` on real servers: a healthy installation has no finding, and each of these faults has exactly its own."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import nats
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from sqlalchemy import insert, text
+
+from services import local
+from services.operation import doctor
+from shared import measures
+from shared import settings as configuration
+from shared.bundled import free_port
+from shared.deadletters import dead_letters
+from shared.outbox import outbox
+from tests.fabric.servers import nats_server
+from tests.journeys.test_trace import Collector
+
+NOW = datetime.now(UTC)
+
+
+@contextlib.asynccontextmanager
+async def https(folder, days: int):
+    """A server whose certificate is good for so many days."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=days, minutes=5))
+    pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.pem").write_bytes(private + pem)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "server.pem")
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def mail_server():
+    controller = Controller(Sink(), hostname="127.0.0.1", port=free_port())
+    controller.start()
+    try:
+        yield f"smtp://127.0.0.1:{controller.port}"
+    finally:
+        controller.stop()
+
+
+def back_up(folder, age: timedelta) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"thidua-{NOW - age:{measures.STAMP}}.tar.gz").touch()
+
+
+@pytest.fixture
+async def healthy(tmp_path):
+    """The settings of an installation in which everything is right, and nothing is left out."""
+    async with nats_server(tmp_path / "nats") as broker, https(tmp_path, 90) as page:
+        with Collector().running() as collector, mail_server() as mail:
+            back_up(tmp_path / "backups", timedelta(hours=2))
+            made = configuration.load(
+                {}, data=tmp_path / "data", nats_url=broker.nats, nats_monitor_url=broker.monitor, public_url=page, smtp_url=mail,
+                otlp_endpoint=collector.url, backups=tmp_path / "backups",
+            )  # fmt: skip
+            await local.migrate_all(made)
+            await local.provision(made)
+            yield made
+
+
+async def test_a_healthy_installation_has_no_finding(healthy):
+    found = await doctor.examine(healthy)
+    assert [finding.line("en") for finding in found if finding.fault] == []
+    assert len(found) >= 23
+
+
+async def no_database(settings, _):
+    return settings.model_copy(update={"reporting_database_url": "postgresql://nobody@127.0.0.1:1/none"})
+
+
+async def no_tables(settings, folder):
+    empty = f"sqlite+aiosqlite:///{folder / 'empty.sqlite'}"
+    return settings.model_copy(update={"evaluation_database_url": empty})
+
+
+async def old_schema(settings, _):
+    async with local.database_of(settings, "notification") as database, database.write() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = 'notification_0001'"))
+    return settings
+
+
+async def waiting_event(settings, _):
+    then = NOW - timedelta(minutes=5)
+    row = {"id": "1", "type": "t", "subject": "s", "body": "{}", "time": then, "recorded": then}
+    async with local.database_of(settings, "registration") as database, database.write() as session:
+        await session.execute(insert(outbox).values(row))
+    return settings
+
+
+async def dead_letter(settings, _):
+    row = {"id": "1", "event": "e", "type": "t", "subject": "s", "headers": "{}", "body": b"", "reason": "r", "attempts": 8, "kept": NOW}
+    async with local.database_of(settings, "notification") as database, database.write() as session:
+        await session.execute(insert(dead_letters).values(row))
+    return settings
+
+
+async def missing_stream(settings, _):
+    connection = await nats.connect(settings.nats_url)
+    await connection.jetstream().delete_consumer("REPORTING", "evaluation")
+    await connection.close()
+    return settings
+
+
+async def too_few_copies(settings, _):
+    return settings.model_copy(update={"replicas": 3})
+
+
+async def unverified_disk(settings, _):
+    return settings.model_copy(update={"nats_monitor_url": ""})
+
+
+async def bad_key(settings, folder):
+    return configuration.load({"THIDUA_SIGNING_KEY": "no key"}, **settings.model_dump(exclude={"signing_key"}))
+
+
+async def mail_away(settings, _):
+    return settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{free_port()}"})
+
+
+async def wrong_trace_port(settings, _):
+    return settings.model_copy(update={"otlp_endpoint": settings.nats_monitor_url})
+
+
+async def proxy_away(settings, _):
+    return settings.model_copy(update={"public_url": f"https://127.0.0.1:{free_port()}"})
+
+
+async def old_backup(settings, folder):
+    shutil.rmtree(settings.backups)
+    back_up(settings.backups, timedelta(hours=25))
+    return settings
+
+
+async def no_backup(settings, folder):
+    shutil.rmtree(settings.backups)
+    return settings
+
+
+FAULTS = [
+    (no_database, {"database reporting", "outbox reporting", "dead letters reporting"}, "THIDUA_DATABASE_URL"),
+    (no_tables, {"database evaluation", "outbox evaluation", "dead letters evaluation"}, "run thidua migrate evaluation"),
+    (old_schema, {"database notification"}, "run thidua migrate notification"),
+    (waiting_event, {"outbox registration"}, "can it reach NATS"),
+    (dead_letter, {"dead letters notification"}, "thidua dead-letters list notification"),
+    (missing_stream, {"streams and durables evaluation"}, "thidua provision"),
+    (too_few_copies, {f"streams and durables {service}" for service in configuration.SERVICES}, "THIDUA_REPLICAS"),
+    (unverified_disk, {"broker's disk"}, "THIDUA_NATS_MONITOR_URL"),
+    (bad_key, {"signing key"}, "THIDUA_SIGNING_KEY_FILE must be an Ed25519 key"),
+    (mail_away, {"mail server"}, "THIDUA_SMTP_URL"),
+    (wrong_trace_port, {"traces"}, "THIDUA_OTLP_ENDPOINT"),
+    (proxy_away, {"certificate"}, "THIDUA_PUBLIC_URL"),
+    (old_backup, {"backup"}, "25 hours old"),
+    (no_backup, {"backup"}, "run thidua backup"),
+]
+
+
+@pytest.mark.parametrize(("break_it", "names", "cure"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
+async def test_a_fault_is_found_by_its_name_with_its_cure_and_nothing_else_is(healthy, tmp_path, break_it, names, cure):
+    broken = await break_it(healthy, tmp_path)
+    wrong = {finding.name: finding for finding in await doctor.examine(broken) if finding.fault}
+    assert set(wrong) == names
+    assert cure in next(iter(wrong.values())).line("en")
+    assert all(finding.line("vi") != finding.line("en") for finding in wrong.values())
+
+
+async def test_a_certificate_that_runs_out_is_told(healthy, tmp_path):
+    async with https(tmp_path, 5) as page:
+        wrong = [f.line("en") for f in await doctor.examine(healthy.model_copy(update={"public_url": page})) if f.fault]
+    assert wrong == ["NOT certificate: the TLS certificate has 5 days left: renew it and reload the proxy."]
+
+
+async def test_a_broker_that_acknowledges_before_it_writes_is_told(tmp_path, healthy):
+    async with nats_server(tmp_path / "lazy", sync="") as lazy:
+        given = healthy.model_copy(update={"nats_url": lazy.nats, "nats_monitor_url": lazy.monitor})
+        await local.provision(given)
+        wrong = [f.line("en") for f in await doctor.examine(given) if f.fault]
+    assert len(wrong) == 1
+    assert "sync_interval: always" in wrong[0]
+
+
+async def test_without_a_broker_the_other_lines_are_still_there(healthy):
+    away = healthy.model_copy(update={"nats_url": f"nats://127.0.0.1:{free_port()}"})
+    found = {finding.name: finding.fault for finding in await doctor.examine(away)}
+    assert found["broker"] is not None
+    assert "THIDUA_NATS_URL" in found["broker"].render("en")
+    assert found["database reporting"] is None
+    assert found["mail server"] is None
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=usage.total // 50))
+    found = asyncio.run(doctor._look(next(doctor.checks(configuration.load({}, data=tmp_path)))))
+    assert "only 2 % of the disk" in found.line("en")
+
+
+@pytest.mark.skipif(not shutil.which("faketime"), reason="faketime is missing: make tools")
+async def test_a_wrong_clock_is_told_and_the_command_fails(healthy):
+    names = ("nats_url", "nats_monitor_url", "data")
+    environment = os.environ | {f"THIDUA_{name.upper()}": str(getattr(healthy, name)) for name in names}
+    command = ["faketime", "-f", "+90s", sys.executable, "-m", "services", "doctor", "--language", "en"]
+    done = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    wrong = [line for line in done.stdout.splitlines() if line.startswith("NOT")]
+    assert len(wrong) == 1, done.stdout
+    assert "this machine's clock is -90 seconds off the NATS server's" in wrong[0]
