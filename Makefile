@@ -54,15 +54,16 @@ browser: ## Install Chromium for the browser tests (Debian's package), if it is 
 lock: $(TESTING) ## Pin the dependencies anew (ARGS='--upgrade' for newer ones)
 	@$(COMPILE) --extra setup -o requirements.txt
 	@$(COMPILE) --extra setup --extra test -c requirements.txt -o requirements-test.txt
+	@$(PIN) --group deploy -c requirements-test.txt -o deploy/requirements-tools.txt $(ARGS)
+	@$(PIN) --group sbom -o deploy/requirements-sbom.txt $(ARGS)
 
 clean: ## Remove what the other targets made; data stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # django-htmx is used for its JavaScript files alone, so Django and what only Django needs are left out.
-COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-annotate --no-header --no-emit-package django --no-emit-package asgiref --no-emit-package sqlparse \
-	pyproject.toml $(ARGS)
+PIN = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+COMPILE = $(PIN) --no-emit-package django --no-emit-package asgiref --no-emit-package sqlparse pyproject.toml $(ARGS)
 
 .venv/bin/python:
 	@scripts/venv
