@@ -305,7 +305,7 @@ class Inbox:
 
     @contextlib.contextmanager
     def _settling(self, meta: Meta) -> Iterator[None]:
-        with self._span(meta, "settle {type}"):
+        with self._span(meta, telemetry.SPAN_SETTLE):
             yield
 
     def _span(self, meta: Meta, name: str = telemetry.SPAN_EVENT) -> Any:
@@ -317,11 +317,12 @@ class Inbox:
         )
 
     def _count(self, duplicates: int, applied: Sequence[Delivery]) -> None:
-        now = datetime.now(UTC)
+        now, ours = datetime.now(UTC), self.clock.now()
         if duplicates:
             self.telemetry.events.labels("any", "duplicate").inc(duplicates)
         for delivery in applied:
             self.telemetry.events.labels(delivery.meta.type, "applied").inc()
+            self.telemetry.since.labels(delivery.meta.type).observe(max(0.0, (ours - delivery.meta.time).total_seconds()))
             if delivery.meta.recorded:
                 self.telemetry.lag_seconds.labels(delivery.meta.type).observe((now - delivery.meta.recorded).total_seconds())
 

@@ -15,12 +15,12 @@ def ask(question: str, port: int) -> int:
     """The HTTP status with which whichever service listens on `port` answers; 404 when none of the four does."""
     status = 404
     for service in SERVICES:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ASK_SECONDS)
+        page = http.client.HTTPConnection("127.0.0.1", port, timeout=ASK_SECONDS)
         try:
-            connection.request("GET", f"/{service}/{question}")
-            status = connection.getresponse().status
+            page.request("GET", f"/{service}/{question}")
+            status = page.getresponse().status
         finally:
-            connection.close()
+            page.close()
         if status != 404:
             break
     return status

@@ -15,9 +15,10 @@ from faststream.nats import NatsBroker
 from nats.js import JetStreamContext
 from opentelemetry.sdk.trace import SpanProcessor
 
-from shared import broker, clock, streams
+from shared import broker, clock, gauges, streams
 from shared.clock import Clock
 from shared.database import Database
+from shared.gauges import Measure
 from shared.inbox import Hears, Inbox
 from shared.outbox import Relay
 from shared.settings import SERVICES, Settings
@@ -52,16 +53,22 @@ class Strangers:
 class Service:
     """One of the four services at run time. `jobs` are its background tasks besides relay and subscribers."""
 
-    def __init__(self, name: str, settings: Settings, hears: Hears, jobs: Sequence[Job] = ()) -> None:
+    def __init__(
+        self, name: str, settings: Settings, hears: Hears, jobs: Sequence[Job] = (), measures: Sequence[Measure] = ()
+    ) -> None:
         self.name, self.settings, self.hears, self.jobs = name, settings, hears, tuple(jobs)
+        self.measures = tuple(measures)
         self.clock = Clock(simulated=settings.simulated)
         self.database = Database(settings.database_of(name), name)
         self.telemetry = Telemetry(name, settings.otlp_endpoint)
+        gauges.watch(self.database, self.telemetry)
         self.inbox = Inbox(self.database, hears, self.telemetry, self.clock)
         self.broker: NatsBroker = broker.connect(settings, service=name)
         self.relay: Relay | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._partners: set[str] = set()
+        self.started = False
+        """True once subscribers, relay and jobs run."""
         self.strangers = Strangers()
         self.extras: dict[str, Any] = {}
         """What a service's own jobs share with its pages, for example the live feed's listeners."""
@@ -101,6 +108,16 @@ class Service:
             self._spawn(self._watch_partners, "partners")
         for job in self.jobs:
             self._spawn(lambda job=job: job(self), job.__name__)  # type: ignore[misc]
+        self.started = True
+
+    @property
+    def partners(self) -> frozenset[str]:
+        """The partners whose streams this service hears."""
+        return frozenset(self._partners)
+
+    def places(self) -> list[streams.Durable]:
+        """The durables of this service."""
+        return streams.durables([self.hears], self._partners)
 
     async def stop(self) -> None:
         """Finish what is in hand, then close everything."""
@@ -127,7 +144,7 @@ class Service:
             faults.append(f"{self.name.upper()}: {type(error).__name__}")
         if self.relay and self.relay.fault:
             faults.append(f"outbox: {self.relay.fault}")
-        for place in streams.durables([self.hears], self._partners):
+        for place in self.places():
             try:
                 await self.jetstream.consumer_info(place.stream, place.service, timeout=ASK_SECONDS)
             except Exception as error:
@@ -136,7 +153,7 @@ class Service:
 
     async def lag(self) -> dict[str, int]:
         """Events not yet applied, by "STREAM/service"."""
-        found = await streams.lag(self.jetstream, streams.durables([self.hears], self._partners))
+        found = await streams.lag(self.jetstream, self.places())
         for place, waiting in found.items():
             self.telemetry.pending.labels(place.partition("/")[0]).set(waiting)
         return found
@@ -159,7 +176,7 @@ class Service:
             await asyncio.sleep(HEAL_SECONDS)
             configs = [c for c in streams.stream_configs(self._partners, self.settings.replicas) if c.name not in others]
             try:
-                for line in await streams.restore(self.jetstream, configs, streams.durables([self.hears], self._partners)):
+                for line in await streams.restore(self.jetstream, configs, self.places()):
                     log.error("%s was missing: %s", self.name, line)
             except Exception as error:  # the broker is away or has no leader yet: readiness says so
                 log.debug("nothing restored: %s", error)

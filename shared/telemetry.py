@@ -14,14 +14,18 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
+
+from shared.spanmetrics import SpanMeter
 
 # Span names: "<verb> <what>"; what comes from the contract or the route template, never from data.
 SPAN_REQUEST = "{method} {route}"
 SPAN_BATCH = "receive {stream}"
 SPAN_EVENT = "process {type}"
+SPAN_SETTLE = "settle {type}"
 SPAN_RELAY = "publish outbox"
 SPAN_LETTER = "deliver letter"
+SPANS = (SPAN_REQUEST, SPAN_BATCH, SPAN_EVENT, SPAN_SETTLE, SPAN_RELAY, SPAN_LETTER)
 
 # Attributes
 MESSAGING_SYSTEM = "messaging.system"
@@ -55,6 +59,10 @@ class Telemetry:
         self._follows_parents = isinstance(self.provider.sampler, ParentBased)
         self.registry = CollectorRegistry()
         self._declare()
+        self._declare_gauges()
+        self.provider.add_span_processor(SpanMeter(service, self.registry, LATENCY_BUCKETS))
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
 
     def _declare(self) -> None:
         r = self.registry
@@ -65,6 +73,13 @@ class Telemetry:
         self.events = Counter("thidua_events_total", "Events handled, by type and outcome", ["type", "outcome"], registry=r)
         self.lag_seconds = Histogram(
             "thidua_event_age_seconds", "From recorded to applied, by type", ["type"], registry=r, buckets=LATENCY_BUCKETS
+        )
+        self.since = Histogram(
+            "thidua_event_since_seconds", "From what people did to its effect applied here, by type", ["type"],
+            registry=r, buckets=LATENCY_BUCKETS,
+        )  # fmt: skip
+        self.transactions = Histogram(
+            "thidua_transaction_seconds", "Writing transactions by outcome", ["outcome"], registry=r, buckets=LATENCY_BUCKETS
         )
         self.batch = Histogram("thidua_batch_events", "Events per batch", registry=r, buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
         self.intake = Histogram("thidua_intake_group", "Callers who shared a commit", registry=r, buckets=(1, 2, 5, 10, 20, 50, 100))
@@ -77,6 +92,28 @@ class Telemetry:
         )
         self.letters = Counter("thidua_letters_total", "Letters by channel and outcome", ["channel", "outcome"], registry=r)
         self.clock_skew = Gauge("thidua_clock_skew_seconds", "Own clock against the tick", registry=r)
+
+    def _declare_gauges(self) -> None:
+        """Set when somebody asks for the metrics. What only one service measures has labels, so that the others tell nothing of it."""
+        r = self.registry
+        self.reachable = Gauge("thidua_reachable", "1 when that part answers, 0 when not", ["part"], registry=r)
+        self.dead_waiting = Gauge("thidua_dead_letters_waiting", "Dead letters that nobody has replayed", registry=r)
+        self.redelivered = Gauge("thidua_consumer_redelivered", "Events in hand that were delivered before", ["stream"], registry=r)
+        self.connections = Gauge("thidua_database_connections", "Database connections in use", registry=r)
+        self.disk_free = Gauge("thidua_disk_free_ratio", "Free part of the data folder's disk, 0 to 1", registry=r)
+        self.deadline = Gauge("thidua_deadline_seconds", "Seconds to the deadline of each open round", ["campaign", "round"], registry=r)
+        self.round_units = Gauge(
+            "thidua_round_units", "Units of a round by state (expected, on_time, late)", ["campaign", "round", "state"], registry=r
+        )
+        self.partner_received = Gauge("thidua_partner_received", "Events that ever reached a partner's stream", ["client"], registry=r)
+        self.partner_heard = Gauge("thidua_partner_last_timestamp_seconds", "When a partner's last event came", ["client"], registry=r)
+        self.partner_events = Gauge(
+            "thidua_partner_events_last_day", "A partner's events of the last day by what became of them", ["client", "outcome"], registry=r
+        )
+        self.backup = Gauge("thidua_backup_timestamp_seconds", "When the newest backup was begun, 0 for never", ["folder"], registry=r)
+        self.certificate = Gauge(
+            "thidua_certificate_expiry_timestamp_seconds", "Until when the certificate is good", ["address"], registry=r
+        )
 
     def shutdown(self) -> None:
         """Send what is still buffered."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.reporting import api, inbound_streams, pages, partner_api
+from services.reporting import api, inbound_streams, measures, pages, partner_api
 from services.reporting.subscribers import hears
 from shared.service import Service
 from shared.settings import Settings
@@ -13,4 +13,5 @@ from shared.web import site
 
 def create_app(settings: Settings) -> FastAPI:
     """Reporting's pages, JSON API and subscribers."""
-    return site.create(Service("reporting", settings, hears, [inbound_streams.keep]), [pages.router, api.router, partner_api.router], Path(__file__).parent / "templates")
+    service = Service("reporting", settings, hears, [inbound_streams.keep], [measures.deadlines, measures.partners])
+    return site.create(service, [pages.router, api.router, partner_api.router], Path(__file__).parent / "templates")

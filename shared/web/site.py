@@ -9,9 +9,10 @@ import swagger_ui_bundle
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
+from shared import gauges
 from shared.messages import Refused
 from shared.service import Service, running
 from shared.web import api_docs, audit_trail, dead_letters, errors, events, language, operations, paths
@@ -62,9 +63,19 @@ def _probes() -> APIRouter:
         response.status_code = 503 if faults else 200
         return {"ready": not faults, "faults": faults}
 
+    @router.get("/started")
+    async def started(request: Request, response: Response) -> dict[str, object]:
+        """Start-up is over: from now on `ready` tells how it is."""
+        begun: bool = request.app.state.service.started
+        response.status_code = 200 if begun else 503
+        return {"started": begun}
+
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
-        """Prometheus metrics of this service."""
-        return Response(generate_latest(request.app.state.service.telemetry.registry), media_type=CONTENT_TYPE_LATEST)
+        """Prometheus metrics of this service; in OpenMetrics, where asked for, with a trace as each bucket's example."""
+        service: Service = request.app.state.service
+        await gauges.take(service)
+        encode, kind = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(service.telemetry.registry), headers={"content-type": kind})
 
     return router
