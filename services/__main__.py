@@ -66,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
     audit.add_argument("action", choices=("verify",))
     doctor = verb("doctor", "Look at everything the installation stands on; each line is ok, or NOT with the cure.", "thidua doctor --language en")
     doctor.add_argument("--language", choices=LANGUAGES, default=LANGUAGES[0], help="of the cures")
+    dashboards = verb("dashboards", "Write Grafana's dashboards to deploy/grafana, or check them.", "thidua dashboards --check")
+    dashboards.add_argument("--check", action="store_true", help="write nothing; fail when they are out of date")
     return root
 
 

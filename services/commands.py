@@ -217,5 +217,14 @@ async def doctor(given: argparse.Namespace, settings: Settings) -> int:
     return int(any(finding.fault for finding in findings))
 
 
+@command
+async def dashboards(given: argparse.Namespace, _: Settings) -> int:
+    """Grafana's dashboards."""
+    dashboards = importlib.import_module("services.operation.dashboards")
+    lines = dashboards.outdated() if given.check else dashboards.write()
+    print("\n".join(lines) or "up to date")
+    return int(given.check and bool(lines))
+
+
 COMMANDS["audit"] = COMMANDS.pop("audit-verify")
 COMMANDS["partners"] = partner_commands.run

@@ -86,6 +86,8 @@ class Telemetry:
         self.published = Counter("thidua_outbox_published_total", "Events the relay published", registry=r)
         self.outbox_age = Gauge("thidua_outbox_oldest_seconds", "Age of the oldest unsent event", registry=r)
         self.dead = Counter("thidua_dead_letters_total", "Dead letters by reason", ["reason"], registry=r)
+        for reason in ("unreadable", "exhausted"):
+            self.dead.labels(reason)  # there from the start: an increase is seen only of what was there before
         self.pending = Gauge("thidua_consumer_lag", "Events waiting, by stream", ["stream"], registry=r)
         self.reports = Counter(
             "thidua_reports_total", "Reports by channel and outcome (on_time, late, refused, returned)", ["channel", "outcome"], registry=r

@@ -7,10 +7,20 @@ from sqlalchemy import func, select
 from services.reporting.models import inbound, participants, reports, rounds
 from shared import streams
 from shared.database import ReadSession
+from shared.events.reporting import Channel
 from shared.security import wall_now
 from shared.service import Service
+from shared.telemetry import Telemetry
 
+OUTCOMES = ("on_time", "late", "refused", "returned")
 DAY = timedelta(days=1)
+
+
+def prepare(telemetry: Telemetry) -> None:
+    """Every way and outcome of a report is there from the start: an increase is seen only of what was there before."""
+    for channel in Channel:
+        for outcome in OUTCOMES:
+            telemetry.reports.labels(channel, outcome)
 
 
 async def deadlines(service: Service) -> None:

@@ -1,0 +1,95 @@
+"""Alarms: promtool proves each on its fault and on the near miss; each has a runbook in both languages and series that are really there."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from shared.telemetry import Telemetry
+
+ROOT = Path(__file__).parents[2]
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+LANGUAGES = ("vi", "en")
+PARTS = {"vi": ("## Nghĩa là gì", "## Xem trước hết", "## Xử lý"), "en": ("## What it means", "## Look first", "## Cure")}
+FOREIGN = {"up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes"}
+"""Series that are not ours: Prometheus's own and the node exporter's."""
+
+promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is missing: make tools")
+
+
+def rules(text: str | None = None) -> list[dict]:
+    parsed = yaml.safe_load(text or (PROMETHEUS / "alarms.yml").read_text(encoding="utf-8"))
+    return [rule for group in parsed["groups"] for rule in group["rules"]]
+
+
+def without_runbook(found: list[dict], root: Path = ROOT) -> set[str]:
+    """Alarms that lack a runbook in a language, or whose runbook lacks one of its parts."""
+    return {
+        rule["alert"]
+        for rule in found
+        for language in LANGUAGES
+        if not (path := root / rule["annotations"].get(f"runbook_{language}", "nowhere")).is_file()
+        or any(part not in path.read_text(encoding="utf-8") for part in PARTS[language])
+        or path.stem != rule["alert"]
+    }
+
+
+def test_every_alarm_has_a_runbook_in_vietnamese_and_in_english(tmp_path):
+    assert len(rules()) >= 9
+    assert without_runbook(rules()) == set()
+    shutil.copytree(ROOT / "deploy" / "runbooks", tmp_path / "deploy" / "runbooks")
+    (tmp_path / "deploy" / "runbooks" / "vi" / "OutboxOld.md").unlink()
+    (tmp_path / "deploy" / "runbooks" / "en" / "BackupOld.md").write_text("# nothing")
+    assert without_runbook(rules(), tmp_path) == {"OutboxOld", "BackupOld"}
+
+
+def test_every_runbook_belongs_to_an_alarm():
+    names = {rule["alert"] for rule in rules()}
+    assert {path.stem for language in LANGUAGES for path in (ROOT / "deploy" / "runbooks" / language).iterdir()} == names
+
+
+def unknown_series(found: list[dict]) -> set[str]:
+    known = {name for metric in Telemetry("x").registry._collector_to_names.values() for name in metric} | FOREIGN
+    named = {name for rule in found for name in re.findall(r"\b((?:thidua|traces|node|process)_\w+|up(?=\{))", rule["expr"])}
+    return named - known
+
+
+def test_every_alarm_asks_for_series_that_services_have():
+    assert unknown_series(rules()) == set()
+    assert unknown_series([{"expr": "thidua_nothing > 1 and thidua_letters_total > 2"}]) == {"thidua_nothing"}
+
+
+def untested(found: list[dict], tests: dict) -> set[str]:
+    """Alarms that no test sees fire."""
+    fired = {case["alertname"] for test in tests["tests"] for case in test["alert_rule_test"] if case["exp_alerts"]}
+    return {rule["alert"] for rule in found} - fired
+
+
+def test_every_alarm_is_seen_to_fire():
+    tests = yaml.safe_load((PROMETHEUS / "alarms.test.yml").read_text(encoding="utf-8"))
+    assert untested(rules(), tests) == set()
+    assert untested([*rules(), {"alert": "Coffee"}], tests) == {"Coffee"}
+
+
+@promtool
+def test_the_alarms_fire_on_their_faults_and_are_silent_on_near_misses():
+    done = subprocess.run(["promtool", "test", "rules", "alarms.test.yml"], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@promtool
+def test_a_rule_with_another_threshold_fails_its_test(tmp_path):
+    shutil.copytree(PROMETHEUS, tmp_path, dirs_exist_ok=True)
+    text = (tmp_path / "alarms.yml").read_text(encoding="utf-8").replace("thidua_outbox_oldest_seconds) > 60", "thidua_outbox_oldest_seconds) > 600")
+    (tmp_path / "alarms.yml").write_text(text, encoding="utf-8")
+    done = subprocess.run(["promtool", "test", "rules", "alarms.test.yml"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+
+
+@promtool
+def test_prometheus_takes_its_configuration():
+    done = subprocess.run(["promtool", "check", "config", "prometheus.yml"], cwd=PROMETHEUS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
