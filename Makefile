@@ -29,6 +29,9 @@ test: $(RUNTIME) $(TESTING) ## Lint, types and all tests, on SQLite and PostgreS
 test-faults: $(RUNTIME) $(TESTING) ## Kills, cuts, full disks: 12 scenarios (LONG=1: ten times the rounds; SEED=n: the same run again)
 	@$(BIN)/pytest -m faults -rsfE tests/faults $(ARGS)
 
+test-deploy: $(RUNTIME) $(TESTING) ## Images, containers, the closed network, upgrades under load, a rehearsal (five minutes; needs root and `make tools`)
+	@$(BIN)/pytest -m deploy -rsfE tests/operation $(ARGS)
+
 lint: $(RUNTIME) $(TESTING) ## Style and types
 	@echo "== ruff"
 	@$(BIN)/ruff check
@@ -50,6 +53,9 @@ bench-national: $(RUNTIME) $(TESTING) ## A million enterprises report in the las
 
 browser: ## Install Chromium for the browser tests (Debian's package), if it is missing
 	@scripts/browser
+
+tools: $(RUNTIME) $(TESTING) ## Install what the tests of deploy/ run: Prometheus, image builders, a proxy, schemas
+	@scripts/tools
 
 lock: $(TESTING) ## Pin the dependencies anew (ARGS='--upgrade' for newer ones)
 	@$(COMPILE) --extra setup -o requirements.txt
@@ -79,4 +85,4 @@ $(TESTING): $(RUNTIME) requirements-test.txt
 	@$(PIP) install --require-hashes --no-deps -r requirements-test.txt >&2
 	@touch $@
 
-.PHONY: help setup demo test test-faults lint format contracts bench bench-national browser lock clean
+.PHONY: help setup demo test test-faults test-deploy lint format contracts bench bench-national browser tools lock clean
