@@ -125,6 +125,10 @@ class SigningKey:
         self.public_pem = loaded.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         self.id = fingerprint(self.public_pem)
 
+    def sign(self, content: bytes) -> bytes:
+        """An Ed25519 signature, 64 bytes."""
+        return self._key.sign(content)
+
     def issue(self, officer: Officer, wall: datetime) -> str:
         """A token for a working day from `wall` (the real time, not the campaign's)."""
         claims = {

@@ -32,6 +32,7 @@ COMMITTERS = {
     "shared/database.py",  # the one owner of transactions
     "shared/sqlite.py",  # the driver beneath it
     "shared/migrations/",  # tables, before anything runs
+    "services/operation/tables.py",  # fills empty tables in a restore
     "services/evaluation/rebuild.py",  # drops the schema of the rebuild before, beside the live one
 }
 IO_MODULES = frozenset({

@@ -63,11 +63,11 @@ async def missing(database: Database) -> bool:
     return present is None or (present != head_of(database.service) and is_known(database.service, present))
 
 
-async def migrate(database: Database) -> None:
-    """Bring a service's database to the newest revision; doing it again changes nothing."""
+async def migrate(database: Database, revision: str = "head") -> None:
+    """Bring a service's database to the newest revision, or to the one named; doing it again changes nothing."""
     await _make_schema(database.writer, database)
     async with database.writer.connect() as connection:
-        await connection.run_sync(lambda c: command.upgrade(configuration(database.service, c), "head"))
+        await connection.run_sync(lambda c: command.upgrade(configuration(database.service, c), revision))
 
 
 async def _make_schema(engine: AsyncEngine, database: Database) -> None:

@@ -71,7 +71,12 @@ def standings(contenders: Sequence[Contender], least_members: int) -> tuple[Rank
 
 
 def ranking_hash(clusters: Iterable[ClusterRanking]) -> str:
-    """SHA-256 (hexadecimal) over canonical JSON: [cluster, {scheme, value}, score as decimal string, rank or null], sorted.
+    """SHA-256 (hexadecimal) of the canonical text."""
+    return hashlib.sha256(canonical_text(clusters).encode()).hexdigest()
+
+
+def canonical_text(clusters: Iterable[ClusterRanking]) -> str:
+    """A ranking as canonical JSON: [cluster, {scheme, value}, score as decimal string, rank or null], sorted.
 
     No ids of ours and no wall time go in: whoever has the same scores gets the same hash, on any database.
     """
@@ -81,5 +86,4 @@ def ranking_hash(clusters: Iterable[ClusterRanking]) -> str:
         for place in cluster.ranked
     ]
     entries.sort(key=lambda entry: (entry[0], entry[1]["scheme"], entry[1]["value"]))  # type: ignore[index]
-    text = json.dumps(entries, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(entries, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

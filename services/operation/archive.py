@@ -1,0 +1,102 @@
+"""`thidua archive`: a finished campaign as files that need no program: CSV tables, the rules, the ranking whose SHA-256 is its hash."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table, select
+
+from services import local
+from services.evaluation import rankings
+from services.evaluation.scoring import RULES_VERSION
+from services.evaluation.scoring.ranking import canonical_text, ranking_hash
+from services.operation import archives
+from services.registration import keys
+from shared import campaigns, migrations
+from shared.database import ReadSession
+from shared.events.campaign import Campaign, Phase
+from shared.messages import Refused
+from shared.settings import SERVICES, Settings
+
+FINISHED = {Phase.RANKED, Phase.HONOURED, Phase.ARCHIVED}
+CHILDREN = {"report_versions": ("reports", "report"), "report_values": ("reports", "report"), "deliveries": ("letters", "letter")}
+"""Tables whose rows belong to a campaign through another table's key."""
+WHOLE = {"known_units", "known_unit_versions", "known_unit_identifiers", "audit"}
+NO_RECORDS = {"outbox", "inbox", "dead_letters", "handled_ticks"}
+ABOUT = """\
+HỒ SƠ LƯU TRỮ PHONG TRÀO {code} – {title}
+Archive of the movement {code}
+
+ranking.json      bảng xếp hạng đã chốt; SHA-256 của đúng tệp này là mã của bảng xếp hạng:
+                  the frozen ranking; the SHA-256 of exactly this file is the ranking's hash:
+                  {hash}
+                  kiểm tra / check:  sha256sum ranking.json
+campaign.json     quy định: lĩnh vực, chỉ tiêu, bảng điểm, kỳ báo cáo, căn cứ (bản {version}, quy tắc chấm {rules})
+                  the rules: areas, indicators, score sheets, rounds, legal basis (version {version}, scoring rules {rules})
+<dịch vụ>/*.csv   dữ liệu của từng dịch vụ, UTF-8, dòng đầu là tên cột; giờ là UTC
+                  each service's data, UTF-8, column names first; instants are UTC
+SHA256SUMS        sha256sum -c SHA256SUMS
+SHA256SUMS.sig    chữ ký Ed25519 (base64) của SHA256SUMS, khóa công khai trong signer.pem
+                  Ed25519 signature (base64) of SHA256SUMS, public key in signer.pem
+"""
+
+
+async def archive(settings: Settings, code: str, file: Path, work: Path) -> str:
+    """Write a finished campaign to `file`, gathering it in the empty folder `work`; returns the ranking's hash. Raises `Refused`."""
+    async with local.database_of(settings, "evaluation") as database, database.read() as session:
+        campaign = await campaigns.find(session, code)
+        if await campaigns.phase_of(session, code) not in FINISHED:
+            raise Refused.because("Phong trào {campaign} chưa xếp hạng: chỉ lưu trữ phong trào đã kết thúc.", campaign=code)
+        told, clusters = await rankings.in_force(session, campaign)
+        text = canonical_text(clusters)
+    assert hashlib.sha256(text.encode()).hexdigest() == ranking_hash(clusters) == told
+    (work / "ranking.json").write_text(text, encoding="utf-8")
+    (work / "campaign.json").write_text(json.dumps(campaign.model_dump(mode="json"), ensure_ascii=False, indent=1), encoding="utf-8")
+    (work / "README.txt").write_text(_about(campaign, told), encoding="utf-8")
+    for service in SERVICES:
+        async with local.database_of(settings, service) as database, database.read() as session:
+            await _tables(session, service, code, work / service)
+    archives.seal(work, file, keys.signing_key(settings))
+    return told
+
+
+def _about(campaign: Campaign, told: str) -> str:
+    return ABOUT.format(code=campaign.code, title=campaign.title, hash=told, version=campaign.version, rules=RULES_VERSION)
+
+
+async def _tables(session: ReadSession, service: str, campaign: str, folder: Path) -> None:
+    folder.mkdir()
+    for table, query in _queries(service, campaign):
+        result = await session.stream(query)
+        with (folder / f"{table.name}.csv").open("w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file)
+            lines.writerow(column.name for column in table.c)
+            async for row in result:
+                lines.writerow(_cell(value) for value in row)
+
+
+def _queries(service: str, campaign: str) -> Iterator[tuple[Table, Select[Any]]]:
+    tables = {table.name: table for metadata in migrations.metadata_of(service) for table in metadata.sorted_tables}
+    for name, table in sorted(tables.items()):
+        condition = _of_campaign(tables, table, campaign)
+        if condition is not None and name not in NO_RECORDS:
+            yield table, select(table).where(condition).order_by(*table.primary_key)
+
+
+def _of_campaign(tables: dict[str, Table], table: Table, campaign: str) -> ColumnElement[bool] | None:
+    if "campaign" in table.c:
+        return table.c.campaign == campaign
+    if table.name in CHILDREN:
+        parent, key = CHILDREN[table.name]
+        return table.c[key].in_(select(tables[parent].c[key]).where(tables[parent].c.campaign == campaign))
+    return table.primary_key.columns[0].is_not(None) if table.name in WHOLE else None
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else "" if value is None else str(value)

@@ -1,0 +1,62 @@
+"""An archive file: everything in one tar.gz with SHA256SUMS, signed. It can be checked without the program: `sha256sum -c SHA256SUMS`."""
+
+import base64
+import hashlib
+import tarfile
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from shared.messages import Refused
+from shared.security import SigningKey
+
+SUMS, SIGNATURE, PUBLIC = "SHA256SUMS", "SHA256SUMS.sig", "signer.pem"
+
+
+def seal(folder: Path, file: Path, key: SigningKey) -> None:
+    """Pack `folder` into `file`, which appears only once it is whole."""
+    sums = "".join(f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in sorted(folder.rglob("*")) if path.is_file())
+    (folder / SUMS).write_text(sums, encoding="utf-8")
+    (folder / SIGNATURE).write_bytes(base64.b64encode(key.sign(sums.encode())))
+    (folder / PUBLIC).write_text(key.public_pem, encoding="ascii")
+    unfinished = file.with_name(f".{file.name}.part")
+    with tarfile.open(unfinished, "w:gz", compresslevel=1) as tar:
+        tar.add(folder, arcname=".")
+    unfinished.rename(file)
+
+
+def unseal(file: Path, folder: Path, public_pem: str) -> None:
+    """Unpack `file` and check every sum and the signature. Raises `Refused` that names what is wrong."""
+    try:
+        with tarfile.open(file, "r:gz") as tar:
+            tar.extractall(folder, filter="data")
+        sums = (folder / SUMS).read_text(encoding="utf-8")
+        signature = base64.b64decode((folder / SIGNATURE).read_bytes())
+    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+        raise Refused.because("Không đọc được tệp sao lưu {file}: {reason}.", file=file, reason=str(error)) from None
+    key = load_pem_public_key(public_pem.encode())
+    try:
+        assert isinstance(key, Ed25519PublicKey)
+        key.verify(signature, sums.encode())
+    except InvalidSignature:
+        raise Refused.because(
+            "Chữ ký của {file} không phải của khóa này: hãy đặt THIDUA_SIGNING_KEY_FILE của nơi đã sao lưu, hoặc tệp đã bị sửa.", file=file
+        ) from None
+    _compare(folder, sums)
+
+
+def _compare(folder: Path, sums: str) -> None:
+    wanted = {name: digest for digest, _, name in (line.partition("  ") for line in sums.splitlines())}
+    for name, digest in wanted.items():
+        if not (folder / name).is_file() or _digest(folder / name) != digest:
+            raise Refused.because("Tệp {name} trong bản sao lưu đã hỏng: hãy dùng bản khác.", name=name)
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    if strange := present - set(wanted) - {SUMS, SIGNATURE, PUBLIC}:
+        raise Refused.because("Tệp {name} trong bản sao lưu không có trong danh sách kiểm tra: hãy dùng bản khác.", name=min(strange))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

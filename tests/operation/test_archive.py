@@ -1,0 +1,62 @@
+"""The archive of a finished campaign is read with sha256sum and a spreadsheet alone; the ranking's hash is that of a file in it."""
+
+import argparse
+import asyncio
+import csv
+import subprocess
+import tarfile
+
+import pytest
+
+from services.commands import archive as command
+from services.operation import archive
+from services.simulation.story import SECRETARY
+from shared.messages import Refused
+from tests.journeys.conftest import staged
+
+UNITS = ("xa-ta-tong", "xa-mu-ca")
+FINISH = ("open_review", "freeze")
+
+
+async def finish(stage) -> str:
+    """To the frozen ranking, with two units taking part in the first round."""
+    await stage.take_part(*UNITS)
+    campaign = stage.scene.loaded.campaign
+    for round in campaign.rounds:
+        await stage.at(round.opens_at)
+        if round == campaign.rounds[0]:
+            for unit in UNITS:
+                await stage.do("report", unit)
+        await stage.at(round.deadline)
+    await stage.at(campaign.ends_at)
+    for kind in FINISH:
+        await stage.hands.do(stage.acts[kind][0])
+        await stage.rest()
+    return (await stage.ask(SECRETARY, "GET", "/evaluation/api/rankings/current"))["ranking_hash"]
+
+
+async def test_the_archive_is_read_without_the_program(tmp_path, broker, database_url):
+    async with staged(tmp_path / "data", broker, database_url) as stage:
+        await stage.rest()
+        (tmp_path / "work").mkdir()
+        with pytest.raises(Refused, match="chưa xếp hạng"):
+            await archive.archive(stage.scene.local.settings, "lai-chau-2023", tmp_path / "early.tar.gz", tmp_path / "work")
+        told = await finish(stage)
+        given = argparse.Namespace(campaign="lai-chau-2023", to=tmp_path / "2023.tar.gz")
+        assert await command(given, stage.scene.local.settings) == 0
+    inside = tmp_path / "inside"
+    with tarfile.open(tmp_path / "2023.tar.gz") as tar:
+        tar.extractall(inside, filter="data")
+
+    def output(*words: str) -> str:
+        return subprocess.run(words, cwd=inside, capture_output=True, text=True, check=True).stdout
+
+    assert (await asyncio.to_thread(output, "sha256sum", "ranking.json")).split()[0] == told
+    await asyncio.to_thread(output, "sha256sum", "--quiet", "-c", "SHA256SUMS")
+    with (inside / "reporting" / "report_values.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    acts = [next(a for a in stage.acts["report"] if a.unit == unit) for unit in UNITS]
+    assert len(rows) == sum(len(act.data["values"]) for act in acts)
+    assert {row["indicator"] for row in rows} == {value["indicator"] for act in acts for value in act.data["values"]}
+    assert (inside / "registration" / "audit.csv").stat().st_size > 1000
+    assert told in (inside / "README.txt").read_text(encoding="utf-8")
