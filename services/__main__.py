@@ -12,9 +12,10 @@ from nats.js.errors import NoStreamResponseError
 from sqlalchemy.exc import DBAPIError
 
 from services import commands, partner_commands
+from services.operation.commands import add_verbs
 from shared import settings as configuration
 from shared.bundled import BrokerMissing
-from shared.messages import LANGUAGES, Refused
+from shared.messages import Refused
 from shared.settings import SERVICES, Settings, SettingsRefused
 
 EXCUSES: dict[type[Exception], str] = {
@@ -64,18 +65,7 @@ def parser() -> argparse.ArgumentParser:
     partner_commands.declare(partners)
     audit = verb("audit", "Verify the hash chain of the audit trails.", "thidua audit verify")
     audit.add_argument("action", choices=("verify",))
-    doctor = verb("doctor", "Look at everything the installation stands on; each line is ok, or NOT with the cure.", "thidua doctor --language en")
-    doctor.add_argument("--language", choices=LANGUAGES, default=LANGUAGES[0], help="of the cures")
-    backup = verb("backup", "Copy databases, streams and evidence into one signed archive, while everything runs.", "thidua backup --to /backups")
-    backup.add_argument("--to", type=Path, metavar="FOLDER", help="where the archive goes (THIDUA_BACKUPS)")
-    restore = verb("restore", "Put an archive back where nothing is yet.", "thidua restore thidua-20231030T100000Z.tar.gz")
-    restore.add_argument("file", type=Path)
-    restore.add_argument("--check", action="store_true", help="only check sums and signature")
-    archive = verb("archive", "Write a finished campaign as CSV, rules and hashes that need no program.", "thidua archive lai-chau-2023 --to 2023.tar.gz")
-    archive.add_argument("campaign")
-    archive.add_argument("--to", type=Path, required=True, metavar="FILE", help="where the archive goes")
-    dashboards = verb("dashboards", "Write Grafana's dashboards to deploy/grafana, or check them.", "thidua dashboards --check")
-    dashboards.add_argument("--check", action="store_true", help="write nothing; fail when they are out of date")
+    add_verbs(verb)
     return root
 
 

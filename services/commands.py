@@ -7,11 +7,9 @@ import importlib
 import json
 import signal
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 
 import uvicorn
 
@@ -208,59 +206,6 @@ async def audit_verify(_: argparse.Namespace, settings: Settings) -> int:
         print(f"{service}: {entries} entries, " + ("the chain holds" if broken is None else f"broken at entry {broken}"))
         status = status or int(broken is not None)
     return status
-
-
-@command
-async def doctor(given: argparse.Namespace, settings: Settings) -> int:
-    """Everything the installation stands on; 1 when something is not right."""
-    examination = importlib.import_module("services.operation.doctor")
-    findings = await examination.examine(settings)
-    print("\n".join(finding.line(given.language) for finding in findings))
-    return int(any(finding.fault for finding in findings))
-
-
-@command
-async def backup(given: argparse.Namespace, settings: Settings) -> int:
-    """Everything into one archive, while everything runs."""
-    copying = importlib.import_module("services.operation.backup")
-    async with with_broker(settings) as complete:
-        file = await copying.backup(complete, given.to or settings.backups or settings.data / "backups")
-    print(file)
-    return 0
-
-
-@command
-async def restore(given: argparse.Namespace, settings: Settings) -> int:
-    """An archive back into an empty place, or only checked."""
-    copying = importlib.import_module("services.operation.backup")
-    if given.check:
-        with tempfile.TemporaryDirectory(prefix="thidua-check-") as folder:
-            about = await copying.check(settings, given.file, Path(folder))
-    else:
-        async with with_broker(settings) as complete:
-            about = await copying.restore(complete, given.file)
-    rows = sum(sum(told["rows"].values()) for told in about["services"].values())
-    print(f"{given.file}: {'sound' if given.check else 'restored'}, {rows} rows, {sum(about['streams'].values())} messages, begun {about['began']}")
-    return 0
-
-
-@command
-async def archive(given: argparse.Namespace, settings: Settings) -> int:
-    """A finished campaign as files that need no program."""
-    archiving = importlib.import_module("services.operation.archive")
-    with tempfile.TemporaryDirectory(prefix="thidua-archive-") as folder:
-        told = await archiving.archive(settings, given.campaign, given.to, Path(folder))
-    print(f"{given.to}: ranking {told}")
-    return 0
-
-
-@command
-async def dashboards(given: argparse.Namespace, _: Settings) -> int:
-    """Grafana's dashboards."""
-    dashboards = importlib.import_module("services.operation.dashboards")
-    lines = dashboards.outdated() if given.check else dashboards.write()
-    print("\n".join(lines) or "up to date")
-    return int(given.check and bool(lines))
 
 
 COMMANDS["audit"] = COMMANDS.pop("audit-verify")

@@ -245,6 +245,8 @@ def _incidents(cast: Cast) -> Iterator[Act]:
 
 def _observing(loaded: Loaded, cast: Cast, seed: int) -> Iterator[Act]:
     """The treasury publishes what it sees of every district's disbursement, round by round."""
+    if not loaded.campaign.partners:
+        return
     partner = loaded.campaign.partners[0]
     for player in cast.players:
         if player.kind is not UnitKind.DISTRICT:

@@ -8,8 +8,8 @@ import tarfile
 
 import pytest
 
-from services.commands import archive as command
 from services.operation import archive
+from services.operation.commands import archive as command
 from services.simulation.story import SECRETARY
 from shared.messages import Refused
 from tests.journeys.conftest import staged

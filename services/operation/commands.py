@@ -1,0 +1,106 @@
+"""The commands with which an installation is looked after: one function each, settings in, exit status out."""
+
+import argparse
+import importlib
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from services.commands import command, with_broker
+from shared.messages import LANGUAGES
+from shared.settings import Settings
+
+Verb = Callable[[str, str, str], argparse.ArgumentParser]
+"""Adds a command of this name, this purpose and this example."""
+
+
+def add_verbs(verb: Verb) -> None:
+    """Their part of the command line."""
+    doctor = verb("doctor", "Look at everything the installation stands on; each line is ok, or NOT with the cure.", "thidua doctor --language en")
+    doctor.add_argument("--language", choices=LANGUAGES, default=LANGUAGES[0], help="of the cures")
+    backup = verb("backup", "Copy databases, streams and evidence into one signed archive, while everything runs.", "thidua backup --to /backups")
+    backup.add_argument("--to", type=Path, metavar="FOLDER", help="where the archive goes (THIDUA_BACKUPS)")
+    restore = verb("restore", "Put an archive back where nothing is yet.", "thidua restore thidua-20231030T100000Z.tar.gz")
+    restore.add_argument("file", type=Path)
+    restore.add_argument("--check", action="store_true", help="only check sums and signature")
+    archive = verb("archive", "Write a finished campaign as CSV, rules and hashes that need no program.", "thidua archive lai-chau-2023 --to 2023.tar.gz")
+    archive.add_argument("campaign")
+    archive.add_argument("--to", type=Path, required=True, metavar="FILE", help="where the archive goes")
+    rehearse = verb(
+        "rehearse", "Replay the last hour before a deadline, compressed, in a sandbox campaign; pass or fail.",
+        "thidua rehearse --address https://thidua.example --units 157 --minutes 6",
+    )  # fmt: skip
+    rehearse.add_argument("--address", required=True, help="where people reach the pages")
+    rehearse.add_argument("--units", type=int, default=157, help="how many units report (157, all of 2023)")
+    rehearse.add_argument("--minutes", type=float, default=6.0, help="into which the hour is compressed (6)")
+    rehearse.add_argument("--answered", type=float, default=2.0, metavar="SECONDS", help="limit of the 99th percentile of answers (2)")
+    rehearse.add_argument("--scored", type=float, default=30.0, metavar="SECONDS", help="limit from the last report to its score (30)")
+    rehearse.add_argument("--insecure", action="store_true", help="do not check the certificate")
+    dashboards = verb("dashboards", "Write Grafana's dashboards to deploy/grafana, or check them.", "thidua dashboards --check")
+    dashboards.add_argument("--check", action="store_true", help="write nothing; fail when they are out of date")
+
+
+@command
+async def doctor(given: argparse.Namespace, settings: Settings) -> int:
+    """Everything the installation stands on; 1 when something is not right."""
+    examination = importlib.import_module("services.operation.doctor")
+    findings = await examination.examine(settings)
+    print("\n".join(finding.line(given.language) for finding in findings))
+    return int(any(finding.fault for finding in findings))
+
+
+@command
+async def backup(given: argparse.Namespace, settings: Settings) -> int:
+    """Everything into one archive, while everything runs."""
+    copying = importlib.import_module("services.operation.backup")
+    async with with_broker(settings) as complete:
+        file = await copying.backup(complete, given.to or settings.backups or settings.data / "backups")
+    print(file)
+    return 0
+
+
+@command
+async def restore(given: argparse.Namespace, settings: Settings) -> int:
+    """An archive back into an empty place, or only checked."""
+    copying = importlib.import_module("services.operation.backup")
+    if given.check:
+        with tempfile.TemporaryDirectory(prefix="thidua-check-") as folder:
+            about = await copying.check(settings, given.file, Path(folder))
+    else:
+        async with with_broker(settings) as complete:
+            about = await copying.restore(complete, given.file)
+    rows = sum(sum(told["rows"].values()) for told in about["services"].values())
+    print(f"{given.file}: {'sound' if given.check else 'restored'}, {rows} rows, {sum(about['streams'].values())} messages, begun {about['began']}")
+    return 0
+
+
+@command
+async def archive(given: argparse.Namespace, settings: Settings) -> int:
+    """A finished campaign as files that need no program."""
+    archiving = importlib.import_module("services.operation.archive")
+    with tempfile.TemporaryDirectory(prefix="thidua-archive-") as folder:
+        told = await archiving.archive(settings, given.campaign, given.to, Path(folder))
+    print(f"{given.to}: ranking {told}")
+    return 0
+
+
+@command
+async def rehearse(given: argparse.Namespace, settings: Settings) -> int:
+    """A deadline's last hour, compressed; 1 when a threshold is not reached."""
+    rehearsal = importlib.import_module("services.operation.rehearsal")
+    limits = rehearsal.Thresholds(answered=given.answered, scored=given.scored)
+    plan = rehearsal.Plan(given.address, given.units, given.minutes, verify=not given.insecure, limits=limits)
+    outcome = await rehearsal.rehearse(settings, plan, lambda line: print(line, file=sys.stderr))
+    verdicts = outcome.verdicts(limits)
+    print("\n".join([*(f"refused: {reason}" for reason in outcome.refused), *(f"{'pass' if kept else 'FAIL'} {what}" for kept, what in verdicts)]))
+    return int(not all(kept for kept, _ in verdicts))
+
+
+@command
+async def dashboards(given: argparse.Namespace, _: Settings) -> int:
+    """Grafana's dashboards."""
+    dashboards = importlib.import_module("services.operation.dashboards")
+    lines = dashboards.outdated() if given.check else dashboards.write()
+    print("\n".join(lines) or "up to date")
+    return int(given.check and bool(lines))
