@@ -1,0 +1,239 @@
+"""What deploy/ says to Kubernetes, compose, NATS, Caddy and the Collector: rendered and checked, and held against what the program knows."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography import x509
+
+from services.__main__ import parser
+from shared import settings as configuration
+from shared.bundled import program
+from shared.settings import SERVICES, Settings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+TOOLS = Path(sys.executable).parent
+WORKLOADS = {"Deployment", "StatefulSet", "Job", "CronJob"}
+kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is missing: apt-get install kubernetes-client, or its own package")
+
+
+def run(*command: str, **more) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+
+def rendered(overlay: str) -> str:
+    done = run("kubectl", "kustomize", str(DEPLOY / "kubernetes" / "overlays" / overlay))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def documents(overlay: str) -> list[dict]:
+    return [one for one in yaml.safe_load_all(rendered(overlay)) if one]
+
+
+def pod_of(document: dict) -> dict:
+    spec = document["spec"]["jobTemplate"]["spec"] if document["kind"] == "CronJob" else document["spec"]
+    return spec["template"]
+
+
+def workloads(overlay: str) -> dict[str, dict]:
+    return {one["metadata"]["name"]: one for one in documents(overlay) if one["kind"] in WORKLOADS}
+
+
+@kubectl
+@pytest.mark.parametrize("overlay", ["one", "three"])
+def test_the_manifests_are_valid(overlay, tmp_path):
+    validate = TOOLS / "kubernetes-validate"
+    if not validate.exists():
+        pytest.skip("kubernetes-validate is missing: make tools")
+    (tmp_path / "right.yaml").write_text(rendered(overlay))
+    done = run(str(validate), "--strict", str(tmp_path / "right.yaml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "wrong.yaml").write_text(rendered(overlay).replace("containerPort: 8000", "containerPort: many", 1))
+    assert run(str(validate), "--strict", str(tmp_path / "wrong.yaml")).returncode != 0
+
+
+def unrestricted(document: dict) -> list[str]:
+    """What Kubernetes' restricted standard, and we, ask for and a workload does not have; jobs are no exception."""
+    pod = pod_of(document)["spec"]
+    missing = [] if pod["securityContext"].get("runAsNonRoot") and pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault" else ["pod"]
+    missing += [] if pod.get("automountServiceAccountToken") is False else ["token"]
+    for container in pod["containers"]:
+        box = container.get("securityContext", {})
+        right = box.get("readOnlyRootFilesystem") and box.get("allowPrivilegeEscalation") is False and box.get("capabilities") == {"drop": ["ALL"]}
+        missing += [] if right else ["container"]
+        missing += [] if {"cpu", "memory"} <= container["resources"]["limits"].keys() else ["limits"]
+    return missing
+
+
+@kubectl
+@pytest.mark.parametrize("overlay", ["one", "three"])
+def test_every_workload_is_restricted_labelled_and_probed(overlay):
+    found = workloads(overlay)
+    assert {*SERVICES, "migrate", "provision", "backup", "nats", "postgres", "proxy"} == set(found)
+    for name, document in found.items():
+        assert unrestricted(document) == [], name
+        assert {"app.kubernetes.io/name", "app.kubernetes.io/part-of", "app.kubernetes.io/component"} <= pod_of(document)["metadata"]["labels"].keys()
+        if document["kind"] in {"Deployment", "StatefulSet"}:
+            assert all({"startupProbe", "livenessProbe", "readinessProbe"} <= one.keys() for one in pod_of(document)["spec"]["containers"]), name
+    loose = found["migrate"] | {}
+    del pod_of(loose)["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"]
+    assert unrestricted(loose) == ["container"]
+
+
+@kubectl
+def test_probes_tell_live_from_ready_from_started():
+    found = workloads("one")
+    for service in SERVICES:
+        [container] = pod_of(found[service])["spec"]["containers"]
+        paths = [container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")]
+        assert paths == [f"/{service}/started", f"/{service}/live", f"/{service}/ready"]
+
+
+@kubectl
+def test_three_nodes_have_three_brokers_three_copies_and_two_of_each_service():
+    found = workloads("three")
+    assert found["nats"]["spec"]["replicas"] == 3
+    assert {found[service]["spec"]["replicas"] for service in SERVICES} == {2}
+    maps = [one["data"] for one in documents("three") if one["kind"] == "ConfigMap" and "THIDUA_REPLICAS" in one.get("data", {})]
+    assert [one["THIDUA_REPLICAS"] for one in maps] == ["3"]
+    assert len(maps[0]["THIDUA_NATS_MONITOR_URL"].split(",")) == 3
+
+
+@kubectl
+def test_nothing_is_open_that_no_policy_opens():
+    policies = {one["metadata"]["name"]: one["spec"] for one in documents("one") if one["kind"] == "NetworkPolicy"}
+    assert policies["closed"]["podSelector"] == {}
+    assert policies["closed"]["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policies["closed"]
+
+
+def compose() -> dict:
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+
+
+def careless(services: dict) -> set[str]:
+    """Services of compose without a restart policy, limits, or, if they stay, a health check (those from outside have their own)."""
+    foreign = {"collector", "traces", "prometheus", "grafana", "backup", "migrate", "provision"}
+    return {
+        name for name, one in services.items()
+        if not one.get("restart") or "limits" not in one.get("deploy", {}).get("resources", {})
+        or "no-new-privileges:true" not in one.get("security_opt", []) or (name not in foreign and "test" not in one.get("healthcheck", {}))
+    }  # fmt: skip
+
+
+def test_every_service_of_compose_restarts_has_limits_and_tells_its_health():
+    assert careless(compose()["services"]) == set()
+    assert careless({"x": {"restart": "always"}}) == {"x"}
+
+
+def test_compose_runs_commands_and_settings_that_exist():
+    known = {f"THIDUA_{name.upper()}" for name in Settings.model_fields}
+    for name, one in compose()["services"].items():
+        if "thidua" in one["image"] and "entrypoint" not in one:
+            parser().parse_args(one["command"])
+            named = {key.removesuffix("_FILE") for key in one["environment"] if key.startswith("THIDUA_")}
+            assert named <= known, name
+
+
+def test_services_wait_for_migrate_and_provision():
+    for service in SERVICES:
+        gates = compose()["services"][service]["depends_on"]
+        assert {name: gate["condition"] for name, gate in gates.items()} == dict.fromkeys(("migrate", "provision"), "service_completed_successfully")
+
+
+def plain_secrets(text: str) -> list[str]:
+    """Lines that give a password itself instead of the file that holds it."""
+    return re.findall(r"(?im)^\W*\w*password\w*\W*[:=]\s*(?!/run/secrets/)\S+", text)
+
+
+def test_no_secret_stands_in_a_file_of_deploy():
+    for path in [*DEPLOY.glob("*.yaml"), *(DEPLOY / "kubernetes").rglob("*.yaml"), *(DEPLOY / "nats").iterdir()]:
+        assert plain_secrets(path.read_text(encoding="utf-8")) == [], path
+    assert plain_secrets("  POSTGRES_PASSWORD: hunter2\n") != []
+
+
+def test_every_file_that_compose_mounts_is_there():
+    mounted = [v.split(":")[0] for one in compose()["services"].values() for v in one.get("volumes", []) if v.startswith("./") and "secrets" not in v]
+    assert mounted
+    assert [path for path in mounted if not (DEPLOY / path).exists()] == []
+
+
+@pytest.fixture
+def secrets(tmp_path):
+    done = run("sh", str(DEPLOY / "init"), "thidua.example", str(tmp_path / "secrets"))
+    assert done.returncode == 0, done.stderr
+    return tmp_path / "secrets"
+
+
+def test_init_makes_secrets_once_and_no_two_alike(secrets, tmp_path):
+    before = {path.name: path.read_bytes() for path in secrets.iterdir()}
+    passwords = [text for name, text in before.items() if name.endswith(".password")]
+    assert len(passwords) == len(set(passwords)) == 8
+    assert all(len(text.strip()) >= 48 for text in passwords)
+    assert run("sh", str(DEPLOY / "init"), "other.example", str(secrets)).returncode == 0
+    assert {path.name: path.read_bytes() for path in secrets.iterdir()} == before
+    assert not [path for path in secrets.iterdir() if path.stat().st_mode & 0o007], "others may not read secrets"
+    assert run("sh", str(DEPLOY / "init")).returncode == 2
+    certificate = x509.load_pem_x509_certificate(before["tls.crt"])
+    assert certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName) == ["thidua.example"]
+
+
+def test_the_program_takes_the_secrets(secrets):
+    named = {f"THIDUA_{service.upper()}_DATABASE_URL_FILE": str(secrets / f"{service}.database-url") for service in SERVICES}
+    files = {"THIDUA_SIGNING_KEY_FILE": str(secrets / "signing-key.pem"), "THIDUA_NATS_URL_FILE": str(secrets / "nats-url")}
+    found = configuration.load(named | files)
+    assert found.database_of("reporting").startswith("postgresql+asyncpg://reporting:")
+    assert "@nats:4222" in found.nats_url
+    from services.registration import keys
+
+    assert keys.signing_key(found).id
+
+
+@pytest.mark.parametrize("name", ["broker.conf", "cluster.conf"])
+def test_nats_takes_its_configuration_and_writes_before_it_acknowledges(secrets, tmp_path, name):
+    shutil.copy(DEPLOY / "nats" / name, tmp_path)
+    environment = os.environ | {"SERVER_NAME": "nats-1", "ROUTES": '["nats://nats-1:6222"]'}
+    done = run(program(), "-t", "-c", str(tmp_path / name), env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "sync_interval: always" in (tmp_path / name).read_text()
+
+
+async def test_the_proxy_parts_by_path_waits_for_a_replica_and_keeps_probes_inside(secrets):
+    caddy = TOOLS / "caddy"
+    if not caddy.exists():
+        pytest.skip("caddy is missing: make tools")
+    environment = os.environ | {"TLS_CERT": str(secrets / "tls.crt"), "TLS_KEY": str(secrets / "tls.key")}
+    made = run(str(caddy), "adapt", "--validate", "--config", str(DEPLOY / "proxy" / "Caddyfile"), env=environment)
+    assert made.returncode == 0, made.stderr
+    text = json.dumps(json.loads(made.stdout))
+    for service in SERVICES:
+        assert f"{service}:8000" in text
+    assert await asyncio.to_thread(text.count, "try_duration") == 4
+    assert "metrics" in text
+
+
+def unknown_parts(collector: dict) -> set[str]:
+    """Parts that a pipeline names and nobody declares, and parts that no pipeline uses. A connector ends one pipeline and begins another."""
+    used = {part for pipe in collector["service"]["pipelines"].values() for kind in ("receivers", "processors", "exporters") for part in pipe.get(kind, [])}
+    declared = {name for kind in ("receivers", "processors", "exporters", "connectors") for name in collector[kind]}
+    pipes = collector["service"]["pipelines"].values()
+    halves = {c for c in collector["connectors"] if not (any(c in p["exporters"] for p in pipes) and any(c in p["receivers"] for p in pipes))}
+    return (used ^ declared) | halves
+
+
+def test_the_collector_counts_every_span_before_it_samples():
+    collector = yaml.safe_load((DEPLOY / "collector" / "collector.yaml").read_text(encoding="utf-8"))
+    assert unknown_parts(collector) == set()
+    counted = collector["service"]["pipelines"]["traces/counted"]
+    assert "tail_sampling" not in counted["processors"]
+    assert {"spanmetrics", "servicegraph"} <= set(counted["exporters"])
+    collector["service"]["pipelines"]["metrics"]["receivers"].remove("servicegraph")
+    assert unknown_parts(collector) == {"servicegraph"}
