@@ -34,6 +34,7 @@ def add_verbs(verb: Verb) -> None:
     rehearse.add_argument("--address", required=True, help="where people reach the pages")
     rehearse.add_argument("--units", type=int, default=157, help="how many units report (157, all of 2023)")
     rehearse.add_argument("--minutes", type=float, default=6.0, help="into which the hour is compressed (6)")
+    rehearse.add_argument("--prepare", type=float, default=180.0, metavar="SECONDS", help="until the hour begins (180)")
     rehearse.add_argument("--answered", type=float, default=2.0, metavar="SECONDS", help="limit of the 99th percentile of answers (2)")
     rehearse.add_argument("--scored", type=float, default=30.0, metavar="SECONDS", help="limit from the last report to its score (30)")
     rehearse.add_argument("--insecure", action="store_true", help="do not check the certificate")
@@ -90,7 +91,7 @@ async def rehearse(given: argparse.Namespace, settings: Settings) -> int:
     """A deadline's last hour, compressed; 1 when a threshold is not reached."""
     rehearsal = importlib.import_module("services.operation.rehearsal")
     limits = rehearsal.Thresholds(answered=given.answered, scored=given.scored)
-    plan = rehearsal.Plan(given.address, given.units, given.minutes, verify=not given.insecure, limits=limits)
+    plan = rehearsal.Plan(given.address, given.units, given.minutes, given.prepare, verify=not given.insecure, limits=limits)
     outcome = await rehearsal.rehearse(settings, plan, lambda line: print(line, file=sys.stderr))
     verdicts = outcome.verdicts(limits)
     print("\n".join([*(f"refused: {reason}" for reason in outcome.refused), *(f"{'pass' if kept else 'FAIL'} {what}" for kept, what in verdicts)]))

@@ -26,8 +26,6 @@ from shared.settings import SERVICES, Settings
 
 TEMPLATE = Path(__file__).parents[2] / "deploy" / "campaigns" / "lai-chau-2023"
 SIDE_BY_SIDE = 12
-PREPARE = timedelta(minutes=3)
-"""Registering, approving and the opening of the round have this long before the compressed hour begins."""
 REST_SECONDS = 0.5
 Say = Callable[[str], None]
 
@@ -89,6 +87,8 @@ class Plan:
     address: str
     units: int = 157
     minutes: float = 6.0
+    prepare: float = 180.0
+    """Seconds for registering, approving and the opening of the round, before the compressed hour begins."""
     seed: int = 1
     verify: bool = True
     limits: Thresholds = Thresholds()
@@ -96,7 +96,7 @@ class Plan:
 
 async def rehearse(settings: Settings, plan: Plan, say: Say) -> Outcome:
     """Rehearse; `settings` reach the databases and the signing key, for the sandbox is loaded and its sessions are opened there."""
-    begins = wall_now() + PREPARE
+    begins = wall_now() + timedelta(seconds=plan.prepare)
     code = f"{sandbox.PREFIX}{begins:%Y%m%d-%H%M%S}"
     with tempfile.TemporaryDirectory(prefix="thidua-rehearsal-") as name:
         sandbox.make(TEMPLATE, Path(name), code, (begins + timedelta(minutes=plan.minutes)).replace(microsecond=0))
@@ -225,8 +225,8 @@ class Rehearsal:
         self.outcome.scored = sum(1 for cluster in clusters for unit in cluster["ranked"] if unit["report_revision"])
         return self.outcome.scored >= len(self.outcome.waits)
 
-    async def _until(self, condition: Callable[[], Awaitable[bool]], otherwise: str, seconds: float = PREPARE.total_seconds()) -> None:
-        last = perf_counter() + seconds
+    async def _until(self, condition: Callable[[], Awaitable[bool]], otherwise: str, seconds: float = 0) -> None:
+        last = perf_counter() + (seconds or self.plan.prepare)
         while not await condition():
             if perf_counter() > last:
                 if otherwise:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -17,9 +17,8 @@ UNITS = 12
 
 
 @pytest.fixture
-async def deployment(settings, monkeypatch):
+async def deployment(settings):
     """All four services on a port, under the real clock; ticks come each second, so that a round opens without a minute's wait."""
-    monkeypatch.setattr(rehearsal, "PREPARE", timedelta(seconds=25))
     async with Local(settings.model_copy(update={"clock": "real"})) as whole:
         await whole.start()
         ticking = asyncio.create_task(ticks(whole))
@@ -40,7 +39,7 @@ async def ticks(whole) -> None:
 @pytest.mark.deploy
 async def test_a_rehearsal_passes_and_says_its_figures(deployment):
     said: list[str] = []
-    plan = rehearsal.Plan(deployment.address, UNITS, minutes=0.2)
+    plan = rehearsal.Plan(deployment.address, UNITS, minutes=0.2, prepare=25)
     outcome = await rehearsal.rehearse(deployment.settings, plan, said.append)
     verdicts = outcome.verdicts(plan.limits)
     assert [what for kept, what in verdicts if not kept] == [], outcome.refused

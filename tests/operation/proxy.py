@@ -1,0 +1,28 @@
+"""Caddy on loopback with the configuration of deploy/, in front of services wherever they listen."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CADDY = Path(sys.executable).parent / "caddy"
+
+
+def start(folder: Path, secrets: Path, port: int, upstreams: Mapping[str, Sequence[int]]) -> subprocess.Popen[bytes]:
+    """Listening on `port`; each service may be at several ports, of which some are down."""
+    text = (ROOT / "deploy" / "proxy" / "Caddyfile").read_text(encoding="utf-8")
+    file = folder / "Caddyfile"
+    file.write_text(text.replace("admin localhost:2019", "admin off").replace("{$LISTEN::443}", "{$LISTEN}"), encoding="utf-8")
+    named = {service.upper(): " ".join(f"127.0.0.1:{one}" for one in ports) for service, ports in upstreams.items()}
+    files = {"LISTEN": f"127.0.0.1:{port}", "TLS_CERT": str(secrets / "tls.crt"), "TLS_KEY": str(secrets / "tls.key"), "HOME": str(folder)}
+    command = [str(CADDY), "run", "--config", str(file), "--adapter", "caddyfile"]
+    with (folder / "proxy.log").open("wb") as log:
+        return subprocess.Popen(command, env=os.environ | named | files, stdout=log, stderr=log)
+
+
+def make_secrets(folder: Path) -> Path:
+    """As deploy/init makes them for this machine."""
+    subprocess.run(["sh", str(ROOT / "deploy" / "init"), "127.0.0.1", str(folder)], check=True, capture_output=True)
+    return folder

