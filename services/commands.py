@@ -18,9 +18,11 @@ from services.local import COMMAND_LINE, Local, database_of
 from shared import audit, broker, clock, deadletters, gates, security
 from shared.bundled import BundledBroker, running_in
 from shared.clock import Clock
+from shared.database import is_outage
 from shared.delivery import STRUCTURED
 from shared.events import documents
 from shared.inbox import Inbox
+from shared.messages import Refused
 from shared.service import Service
 from shared.settings import SERVICES, Settings
 from shared.telemetry import Telemetry
@@ -80,6 +82,7 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
 @command
 async def run(given: argparse.Namespace, settings: Settings) -> int:
     """One service; broker, streams, durables and tables must be right. Each ticks: the broker keeps one tick of every minute."""
+    await _reach_database(settings, given.service)
     await gates.check(settings, [local.hears_of(given.service)])
     await gates.migrated(settings, given.service)
     app = local.app_of(given.service, settings)
@@ -89,6 +92,23 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
     server = uvicorn.Server(config)
     await server.serve()
     return 0 if server.started else 1
+
+
+async def _reach_database(settings: Settings, service: str) -> None:
+    """Raises `Refused` when the service's database does not answer within `gates.PATIENCE_SECONDS`."""
+    last = asyncio.get_running_loop().time() + gates.PATIENCE_SECONDS
+    async with database_of(settings, service) as database:
+        while True:
+            try:
+                async with database.reader.connect():
+                    return
+            except Exception as error:
+                if not is_outage(error) or asyncio.get_running_loop().time() > last:
+                    raise Refused.because(
+                        "Không tới được cơ sở dữ liệu của {service} ({reason}): hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL.",
+                        service=service, reason=str(getattr(error, "orig", None) or error) or type(error).__name__,
+                    ) from None  # fmt: skip
+            await asyncio.sleep(gates.REST_SECONDS)
 
 
 async def _tick(service: Service) -> None:

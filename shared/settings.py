@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 SERVICES = ("registration", "reporting", "evaluation", "notification")
 PREFIX = "THIDUA_"
+DATABASES = ("postgresql://", "postgres://", "postgresql+asyncpg://", "sqlite+aiosqlite://")
 
 
 class SettingsRefused(Exception):
@@ -54,6 +55,20 @@ class Settings(BaseModel):
     replicas: int = Field(default=1, ge=1, le=5, description="Copies of each JetStream stream (3 on a cluster).")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
+    @field_validator("database_url", *(f"{service}_database_url" for service in SERVICES))
+    @classmethod
+    def _names_a_database(cls, value: str) -> str:
+        if value and not value.startswith(DATABASES):
+            raise ValueError("write postgresql://user:password@host/database")
+        return value
+
+    @field_validator("public_url", "otlp_endpoint", "trace_page")
+    @classmethod
+    def _is_a_web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("write an address that begins with http:// or https://")
+        return value
+
     @property
     def simulated(self) -> bool:
         """True when the player, not the wall, says what time it is."""
@@ -84,7 +99,7 @@ def load(environ: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
         return Settings.model_validate(values | overrides)
     except ValidationError as error:
         first = error.errors()[0]
-        raise SettingsRefused(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg']}.") from None
+        raise SettingsRefused(f"{PREFIX}{str(first['loc'][0]).upper()}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def table(settings: type[BaseModel] = Settings) -> str:

@@ -31,12 +31,6 @@ class Postgres:
         socket = self.url.rpartition("host=")[2]
         await asyncio.to_thread(self._control, "-o", f'-h "" -k {socket}', "-l", str(self.server.log), "start")
 
-    def listen(self, port: int) -> None:
-        """Answer on loopback too, for who cannot reach the socket."""
-        self._control("-m", "fast", "stop")
-        socket = self.url.rpartition("host=")[2]
-        self._control("-o", f"-h 127.0.0.1 -p {port} -k {socket}", "-l", str(self.server.log), "start")
-
     def _control(self, *arguments: str) -> None:
         directory = ("-w", "-D", str(self.server.pgdata))
         pgexec("pg_ctl", (*directory, *arguments), bin_path=self.server.bin_path, user=self.server.system_user, timeout=60)

@@ -17,7 +17,7 @@ import httpx
 
 from shared.bundled import free_port
 from shared.settings import SERVICES
-from tests.faults.postgres import own_postgres
+from tests.faults.postgres import Postgres, own_postgres
 from tests.operation import proxy
 
 ROOT = Path(__file__).parents[2]
@@ -135,12 +135,19 @@ def wait(address: str, seconds: float = READY_SECONDS) -> None:
     raise AssertionError(f"{address} not ready: {said}")
 
 
+def listen(postgres: Postgres, port: int) -> None:
+    """Have it answer on loopback too, for containers do not see its socket."""
+    postgres._control("-m", "fast", "stop")
+    socket_folder = postgres.url.rpartition("host=")[2]
+    postgres._control("-o", f"-h 127.0.0.1 -p {port} -k {socket_folder}", "-l", str(postgres.server.log), "start")
+
+
 @contextlib.contextmanager
 def installation(image: str, folder: Path):
     """An installation on a PostgreSQL of its own, made ready but not started; ended afterwards."""
     with own_postgres() as server:
         made = Installation(image, folder, free_port())
-        server.listen(made.postgres)
+        listen(server, made.postgres)
         made.prepare()
         environment = os.environ | {
             "PATH": f"{server.server.bin_path}:{os.environ['PATH']}", "SECRETS": str(made.secrets), "PGHOST": "127.0.0.1",

@@ -1,0 +1,88 @@
+"""Bad input at start-up: one sentence that names the setting and the cure, and a status that is not 0; what is beside the job never stops it."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+
+import pytest
+
+from services import commands
+from services.__main__ import main
+from services.operation import doctor
+from services.simulation.story import SECRETARY
+from shared import gates
+from shared import settings as configuration
+from shared.bundled import free_port
+from shared.messages import Refused
+from shared.testing.databases import postgres_url
+from tests.journeys.conftest import staged
+
+UNIT = "xa-ta-tong"
+
+
+async def run(*words: str, seconds: float = 30, **environment: str) -> tuple[int, str]:
+    """Exit status and the last line of standard error of `thidua ...`."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services", *words, env=os.environ | environment | {"THIDUA_LOG_LEVEL": "error"}, stdout=PIPE, stderr=PIPE
+    )
+    _, errors = await asyncio.wait_for(process.communicate(), seconds)
+    lines = errors.decode().strip().splitlines()
+    return process.returncode, lines[-1] if lines else ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"THIDUA_PORT": "eighty"}, "THIDUA_PORT: "),
+        ({"THIDUA_SIGNING_KEY_FILE": "/nowhere/key"}, "THIDUA_SIGNING_KEY_FILE: cannot read /nowhere/key"),
+        ({"THIDUA_NATS_URL_FILE": "/nowhere/url"}, "THIDUA_NATS_URL_FILE: cannot read /nowhere/url"),
+        ({"THIDUA_DATABASE_URL": "mysql://db/thidua"}, "THIDUA_DATABASE_URL: "),
+        ({"THIDUA_DATABASE_URL": "nonsense"}, "THIDUA_DATABASE_URL: "),
+        ({"THIDUA_PUBLIC_URL": "thidua.example"}, "THIDUA_PUBLIC_URL: "),
+        ({"THIDUA_OTLP_ENDPOINT": "collector:4318"}, "THIDUA_OTLP_ENDPOINT: "),
+    ],
+)
+def test_a_wrong_setting_or_a_missing_secret_ends_with_its_name_and_the_cure(environment, words, monkeypatch, capsys):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(["run", "reporting"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert told[0].startswith(words)
+
+
+async def test_a_database_that_is_not_there_ends_with_one_sentence(tmp_path):
+    none = postgres_url().replace("/postgres?", "/none?")
+    status, told = await run("run", "reporting", THIDUA_DATA=str(tmp_path), THIDUA_REPORTING_DATABASE_URL=none)
+    assert status == 1
+    assert told.startswith("Không tới được cơ sở dữ liệu của reporting")
+    assert "THIDUA_DATABASE_URL" in told
+
+
+async def test_a_database_that_does_not_answer_is_waited_for_and_then_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(gates, "PATIENCE_SECONDS", 0.6)
+    away = configuration.load({}, data=tmp_path, database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(Refused) as caught:
+        await commands._reach_database(away, "reporting")
+    assert asyncio.get_running_loop().time() - began > 0.5
+    assert "The database of reporting cannot be reached" in caught.value.faults[0].render("en")
+
+
+async def test_a_dead_trace_store_and_a_dead_mail_server_never_stop_the_main_job(tmp_path, broker):
+    """A report is scored and told while both are away; the service stays ready and stops in time."""
+    async with staged(tmp_path / "data", broker, "", otlp_endpoint=f"http://127.0.0.1:{free_port()}") as stage:
+        await stage.take_part(UNIT)
+        await stage.at(stage.scene.loaded.campaign.rounds[0].opens_at)
+        post = stage.service("notification")
+        post.settings = stage.scene.local.settings = post.settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{free_port()}"})
+        await stage.do("report", UNIT)
+        assert [await service.ready() for service in stage.scene.local.services] == [[]] * 4
+        while float((await stage.score(UNIT))["score"]) == 0:
+            await asyncio.sleep(0.05)
+        assert {"round-opened"} <= {letter["rule"] for letter in await stage.letters(f"{UNIT}.clerk")}
+        ranking = await stage.ask(SECRETARY, "GET", "/evaluation/api/rankings/current")
+        assert ranking["ranking_hash"]
+        wrong = {f.name for f in await doctor.examine(stage.scene.local.settings) if f.fault}
+        assert {"mail server", "traces"} <= wrong
