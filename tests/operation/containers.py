@@ -108,6 +108,13 @@ class Installation:
             (self.folder / f"{name}.log").write_text(podman("logs", name, check=False).stderr)
             podman("rm", "-f", "-t", "5", name, check=False)
 
+    def figures(self) -> list[str]:
+        """What each service takes of memory and processor since it started."""
+        names = {"process_resident_memory_bytes": ("MiB of memory", 1 << 20), "process_cpu_seconds_total": ("s of processor time", 1)}
+        pages = {service: httpx.get(f"http://127.0.0.1:{self.ports[service]}/{service}/metrics", timeout=30).text for service in SERVICES}
+        lines = [(service, line.split()) for service, page in pages.items() for line in page.splitlines() if line.split()[0] in names]
+        return [f"figure {service}: {float(value) / names[name][1]:.0f} {names[name][0]}" for service, (name, value) in lines]
+
     def up(self) -> None:
         """Everything, in the order of deploy/compose.yaml."""
         self.start_broker()
@@ -184,6 +191,8 @@ def main() -> int:
         done = made.job("rehearse", "--address", made.address, "--insecure", "--units", str(wanted.units), "--minutes", "0.5", "--prepare", "110", check=False)
         print(done.stdout)
         print(done.stderr, file=sys.stderr)
+        print("\n".join(made.figures()))
+        print(made.job("backup").stdout)
         doctor = made.job("doctor", "--language", "en", check=False)
         print(doctor.stdout)
         return done.returncode

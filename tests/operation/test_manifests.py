@@ -166,6 +166,23 @@ def test_every_file_that_compose_mounts_is_there():
     assert [path for path in mounted if not (DEPLOY / path).exists()] == []
 
 
+def texts() -> list[Path]:
+    return [DEPLOY / "README.md", *(DEPLOY / "runbooks").rglob("*.md")]
+
+
+def unknown_verbs(text: str) -> set[str]:
+    verbs = set(next(a for a in parser()._subparsers._group_actions).choices)
+    return set(re.findall(r"`thidua ([a-z-]+)", text)) - verbs
+
+
+def test_every_command_that_the_texts_name_is_one_and_every_file_they_link_is_there():
+    for path in texts():
+        text = path.read_text(encoding="utf-8")
+        assert unknown_verbs(text) == set(), path
+        assert [link for link in re.findall(r"\]\(([^)#:]+)\)", text) if not (path.parent / link).exists()] == [], path
+    assert unknown_verbs("run `thidua dance`") == {"dance"}
+
+
 @pytest.fixture
 def secrets(tmp_path):
     done = run("sh", str(DEPLOY / "init"), "thidua.example", str(tmp_path / "secrets"))
