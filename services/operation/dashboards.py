@@ -63,7 +63,7 @@ APPLIED = 'outcome="applied"'
 WARNINGS = f'service="notification", type=~"{WarningRaised.TYPE}|{WarningCleared.TYPE}", {APPLIED}'
 OBSERVED = f'service="evaluation", type=~"{ObservationAccepted.TYPE}|{DiscrepancyOpened.TYPE}|{DiscrepancyResolved.TYPE}"'
 OF_SERVICE = 'service="$service"'
-SPANS = 'service_name="thidua-$service"'
+SPANS = 'job="thidua", service_name="thidua-$service"'
 SERVER, CONSUMER = f'{SPANS}, span_kind="SPAN_KIND_SERVER"', f'{SPANS}, span_kind="SPAN_KIND_CONSUMER"'
 
 MOVEMENT = Dashboard("thidua-movement", "Phong trào · The movement", [

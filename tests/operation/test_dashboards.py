@@ -54,6 +54,7 @@ def configured(folder: Path, address: str) -> Path:
     """The configuration of deploy/, its targets at one address."""
     configuration = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     configuration["global"] |= {"scrape_interval": f"{int(SCRAPE * 1000)}ms", "scrape_timeout": f"{int(SCRAPE * 1000)}ms"}
+    del configuration["scrape_configs"][1:]  # the Collector's, which does not run here
     for target in configuration["scrape_configs"][0]["static_configs"]:
         target["targets"] = [address]
     folder.mkdir()

@@ -1,0 +1,25 @@
+"""The nightly backup: at its hour of Lai Châu, once a night, and only the newest are kept."""
+
+from datetime import UTC, datetime, time, timedelta
+
+from services.operation import nightly
+from shared.measures import newest_backup
+
+AT = time(2, 30)
+
+
+def test_it_is_due_at_its_hour_of_lai_chau():
+    before, after = datetime(2026, 11, 25, 19, 0, tzinfo=UTC), datetime(2026, 11, 25, 19, 30, tzinfo=UTC)
+    assert nightly.following(before, AT) == datetime(2026, 11, 25, 19, 30, tzinfo=UTC)
+    assert nightly.following(after, AT) == datetime(2026, 11, 26, 19, 30, tzinfo=UTC)
+
+
+def test_the_oldest_are_removed_and_nothing_else(tmp_path):
+    first = datetime(2026, 11, 1, 19, 30, tzinfo=UTC)
+    for night in range(nightly.KEEP + 2):
+        (tmp_path / f"thidua-{first + timedelta(days=night):%Y%m%dT%H%M%SZ}.tar.gz").touch()
+    (tmp_path / "notes.txt").touch()
+    assert [path.name for path in nightly.prune(tmp_path)] == ["thidua-20261101T193000Z.tar.gz", "thidua-20261102T193000Z.tar.gz"]
+    assert nightly.prune(tmp_path) == []
+    assert newest_backup(tmp_path) == first + timedelta(days=nightly.KEEP + 1)
+    assert (tmp_path / "notes.txt").exists()
