@@ -154,6 +154,24 @@ def plain_secrets(text: str) -> list[str]:
     return re.findall(r"(?im)^\W*\w*password\w*\W*[:=]\s*(?!/run/secrets/)\S+", text)
 
 
+def keys_of(workload: dict) -> set[str]:
+    """Which secrets a workload sees; "all" when it is given the whole folder."""
+    given = [v["secret"] for v in pod_of(workload)["spec"]["volumes"] if "secret" in v]
+    return {item["key"] for secret in given for item in secret.get("items", [{"key": "all"}])}
+
+
+@kubectl
+def test_a_service_sees_its_own_secrets_and_no_others():
+    """Above all the key that signs sessions is registration's alone."""
+    own = {"registration": {"signing-key.pem"}, "notification": {"smtp-url"}}
+    for service in SERVICES:
+        wanted = {"nats-url", f"{service}.database-url"} | own.get(service, set())
+        assert keys_of(workloads("three")[service]) == wanted
+        mounted = {v.split(":")[0] for v in compose()["services"][service]["volumes"] if v.startswith("./secrets")}
+        assert mounted == {f"./secrets/{name}" for name in wanted - {"nats-url"}} | {"./secrets/${NATS_URL_FILE"}
+    assert keys_of(workloads("one")["backup"]) == {"all"}
+
+
 def test_no_secret_stands_in_a_file_of_deploy():
     for path in [*DEPLOY.glob("*.yaml"), *(DEPLOY / "kubernetes").rglob("*.yaml"), *(DEPLOY / "nats").iterdir()]:
         assert plain_secrets(path.read_text(encoding="utf-8")) == [], path
