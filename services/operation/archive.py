@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ CHILDREN = {"report_versions": ("reports", "report"), "report_values": ("reports
 """Tables whose rows belong to a campaign through another table's key."""
 WHOLE = {"known_units", "known_unit_versions", "known_unit_identifiers", "audit"}
 NO_RECORDS = {"outbox", "inbox", "dead_letters", "handled_ticks"}
+FORMULA = re.compile(r"[=+@\t\r]|-(?![\d.,]+$)")
 ABOUT = """\
 HỒ SƠ LƯU TRỮ PHONG TRÀO {code} – {title}
 Archive of the movement {code}
@@ -37,8 +39,8 @@ ranking.json      bảng xếp hạng đã chốt; SHA-256 của đúng tệp n�
                   kiểm tra / check:  sha256sum ranking.json
 campaign.json     quy định: lĩnh vực, chỉ tiêu, bảng điểm, kỳ báo cáo, căn cứ (bản {version}, quy tắc chấm {rules})
                   the rules: areas, indicators, score sheets, rounds, legal basis (version {version}, scoring rules {rules})
-<dịch vụ>/*.csv   dữ liệu của từng dịch vụ, UTF-8, dòng đầu là tên cột; giờ là UTC
-                  each service's data, UTF-8, column names first; instants are UTC
+<dịch vụ>/*.csv   dữ liệu của từng dịch vụ, UTF-8, dòng đầu là tên cột; giờ là UTC; chữ giống công thức có dấu ' ở đầu
+                  each service's data, UTF-8, column names first; instants are UTC; text like a formula begins with '
 SHA256SUMS        sha256sum -c SHA256SUMS
 SHA256SUMS.sig    chữ ký Ed25519 (base64) của SHA256SUMS, khóa công khai trong signer.pem
                   Ed25519 signature (base64) of SHA256SUMS, public key in signer.pem
@@ -97,6 +99,9 @@ def _of_campaign(tables: dict[str, Table], table: Table, campaign: str) -> Colum
 
 
 def _cell(value: Any) -> str:
+    """A value as a spreadsheet may open it: text that would be a formula there begins with an apostrophe."""
+    if isinstance(value, str) and FORMULA.match(value):
+        return f"'{value}"
     if isinstance(value, datetime | date):
         return value.isoformat()
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else "" if value is None else str(value)

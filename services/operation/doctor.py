@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import platform
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -24,6 +26,7 @@ CERTIFICATE_LEFT = timedelta(days=21)
 DISK_LEFT = 0.10
 OUTBOX_AGE = timedelta(seconds=60)
 BACKUP_AGE = timedelta(days=1)
+OLDEST_POSTGRESQL = (14,)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     named = Message("Hãy khởi động máy chủ NATS hoặc sửa THIDUA_NATS_URL.")
     provisioned = Message("Hãy chạy thidua provision.")
     yield Check("disk", lambda: _disk(settings), Message("Hãy kiểm tra THIDUA_DATA."))
+    yield Check("versions", lambda: _versions(settings), database)
     yield Check("signing key", lambda: _signing_key(settings), Message("Hãy kiểm tra THIDUA_SIGNING_KEY_FILE."))
     for service in SERVICES:
         yield Check(f"database {service}", lambda s=service: _schema(settings, s), database)  # type: ignore[misc]
@@ -99,6 +103,16 @@ async def _disk(settings: Settings) -> str:
     if settings.data.exists() and not os.access(settings.data, os.W_OK):
         raise Refused.because("không ghi được vào {folder}: hãy cấp quyền ghi cho tài khoản chạy dịch vụ.", folder=settings.data)
     return f"{left:.0%} free"
+
+
+async def _versions(settings: Settings) -> str:
+    async with local.database_of(settings, SERVICES[0]) as database, database.reader.connect() as connection:
+        known = connection.dialect.server_version_info or ()
+    told = ".".join(map(str, known))
+    if not database.sqlite and known < OLDEST_POSTGRESQL:
+        raise Refused.because("PostgreSQL là bản {version}, đã hết hỗ trợ: hãy nâng lên {oldest} trở lên.", version=told, oldest=OLDEST_POSTGRESQL[0])
+    database_told = f"{'SQLite' if database.sqlite else 'PostgreSQL'} {told}"
+    return f"thidua {metadata.version('thidua')}, Python {platform.python_version()}, {database_told}"
 
 
 async def _signing_key(settings: Settings) -> str:

@@ -60,3 +60,8 @@ async def test_the_archive_is_read_without_the_program(tmp_path, broker, databas
     assert {row["indicator"] for row in rows} == {value["indicator"] for act in acts for value in act.data["values"]}
     assert (inside / "registration" / "audit.csv").stat().st_size > 1000
     assert told in (inside / "README.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("value", "cell"), [("=1+1", "'=1+1"), ("@x", "'@x"), ("-cmd|x", "'-cmd|x"), ("-12.5", "-12.5"), ("Xã Tà Tổng", "Xã Tà Tổng"), (None, "")])
+def test_no_text_of_the_archive_is_a_formula_in_a_spreadsheet(value, cell):
+    assert archive._cell(value) == cell

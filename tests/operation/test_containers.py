@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_the_journey_passes_against_containers_with_no_way_out(image, tmp_path, 
 
 
 @pytest.mark.slow
-def test_one_bundle_carries_everything_into_a_closed_network(image, tmp_path):
+def test_one_bundle_carries_everything_into_a_closed_network(image, tmp_path, request):
     """It checks itself, loads where no image is, and a changed file is refused."""
     done = subprocess.run([str(ROOT / "deploy" / "bundle"), str(tmp_path / "bundle.tar"), image], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -82,7 +83,9 @@ def test_one_bundle_carries_everything_into_a_closed_network(image, tmp_path):
         assert (bundle / there).exists(), there
     assert not (bundle / "deploy" / "secrets").exists()
     assert json.loads(next((bundle / "sbom").iterdir()).read_text())["bomFormat"] == "CycloneDX"
-    engine = f"podman --root {tmp_path}/storage --runroot {tmp_path}/run --storage-driver vfs"
+    elsewhere = tempfile.mkdtemp(prefix="td-")  # podman wants short paths
+    request.addfinalizer(lambda: shutil.rmtree(elsewhere, ignore_errors=True))
+    engine = f"podman --root {elsewhere}/s --runroot {elsewhere}/r --storage-driver vfs"
     loaded = subprocess.run(["./load"], cwd=bundle, env=os.environ | {"ENGINE": engine}, capture_output=True, text=True, check=False)
     assert loaded.returncode == 0, loaded.stderr
     ids = [podman(*words, "image", "inspect", "--format", "{{.Id}}", image).stdout for words in ((), tuple(engine.split()[1:]))]

@@ -25,7 +25,9 @@ from shared import measures
 from shared import settings as configuration
 from shared.bundled import free_port
 from shared.deadletters import dead_letters
+from shared.messages import Refused
 from shared.outbox import outbox
+from shared.testing.databases import fresh_url
 from tests.fabric.servers import nats_server
 from tests.journeys.test_trace import Collector
 
@@ -82,7 +84,8 @@ async def healthy(tmp_path):
 async def test_a_healthy_installation_has_no_finding(healthy):
     found = await doctor.examine(healthy)
     assert [finding.line("en") for finding in found if finding.fault] == []
-    assert len(found) >= 23
+    assert len(found) >= 24
+    assert "SQLite 3." in next(finding.told for finding in found if finding.name == "versions")
 
 
 async def no_database(settings, _):
@@ -206,6 +209,15 @@ async def test_without_a_broker_the_other_lines_are_still_there(healthy):
     assert "THIDUA_NATS_URL" in found["broker"].render("en")
     assert found["database reporting"] is None
     assert found["mail server"] is None
+
+
+async def test_an_old_postgresql_is_told(healthy, monkeypatch):
+    async with fresh_url("postgres") as url:
+        given = healthy.model_copy(update={"registration_database_url": url})
+        assert "PostgreSQL 1" in await doctor._versions(given)
+        monkeypatch.setattr(doctor, "OLDEST_POSTGRESQL", (99,))
+        with pytest.raises(Refused, match="99"):
+            await doctor._versions(given)
 
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):
