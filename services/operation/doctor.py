@@ -17,6 +17,7 @@ from services import local
 from services.notification import post
 from services.registration import keys
 from shared import broker, clock, deadletters, gates, measures, migrations
+from shared.bundled import running_in
 from shared.messages import Fault, Message, Refused
 from shared.security import wall_now
 from shared.settings import SERVICES, Settings, SettingsRefused
@@ -52,8 +53,10 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """All checks, one after the other, so that lines come in one order."""
-    return [await _look(check) for check in checks(settings)]
+    """All checks, one after the other, so that lines come in one order. The bundled broker is looked at where it runs."""
+    bundled = "" if settings.nats_url else running_in(settings.data / local.BROKER_FOLDER)
+    complete = settings.model_copy(update={"nats_url": bundled}) if bundled else settings
+    return [await _look(check) for check in checks(complete, bundled=bool(bundled))]
 
 
 async def _look(check: Check) -> Finding:
@@ -69,8 +72,8 @@ async def _look(check: Check) -> Finding:
         return Finding(check.name, fault=Message("không trả lời ({reason}). {cure}", reason=reason, cure=check.cure))
 
 
-def checks(settings: Settings) -> Iterator[Check]:
-    """What there is to look at under these settings; what is not set up has no line."""
+def checks(settings: Settings, *, bundled: bool = False) -> Iterator[Check]:
+    """What there is to look at under these settings; what is not set up has no line. The bundled broker has no monitoring page."""
     database = Message("Hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL (hoặc thư mục dữ liệu).")
     named = Message("Hãy khởi động máy chủ NATS hoặc sửa THIDUA_NATS_URL.")
     provisioned = Message("Hãy chạy thidua provision.")
@@ -82,7 +85,8 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield Check(f"outbox {service}", lambda s=service: _outbox(settings, s), database)  # type: ignore[misc]
         yield Check(f"dead letters {service}", lambda s=service: _dead_letters(settings, s), database)  # type: ignore[misc]
     yield Check("broker", lambda: _broker(settings), named)
-    yield Check("broker's disk", lambda: _durable(settings), Message("Hãy kiểm tra THIDUA_NATS_MONITOR_URL."))
+    if not bundled:
+        yield Check("broker's disk", lambda: _durable(settings), Message("Hãy kiểm tra THIDUA_NATS_MONITOR_URL."))
     for service in SERVICES:
         yield Check(f"streams and durables {service}", lambda s=service: _provisioned(settings, s), provisioned)  # type: ignore[misc]
     yield Check("clock", lambda: _clock(settings), provisioned)

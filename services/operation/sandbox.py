@@ -2,11 +2,15 @@
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from services.registration import loading
+from services.registration.loading import Loaded
 
 PREFIX = "dien-tap-"
 """Before every key and login: nothing of the sandbox can be taken for a real unit or account."""
@@ -29,6 +33,12 @@ def make(template: Path, folder: Path, code: str, deadline: datetime) -> None:
     _write_rows(folder / "units.csv", _units(template, starts, names))
     _write_rows(folder / "officers.csv", _officers(template))
     _write_rows(folder / "successions.csv", iter([_rows(template / "successions.csv")[0]]))
+
+
+def read(folder: Path) -> Loaded:
+    """The sandbox as it is loaded: nobody in it has an address, so that no e-mail leaves."""
+    loaded = loading.read(folder)
+    return replace(loaded, officers=tuple(replace(officer, email="") for officer in loaded.officers))
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import insert, text
 
 from services import local
+from services.local import Local
 from services.operation import doctor
 from shared import measures
 from shared import settings as configuration
@@ -86,6 +87,12 @@ async def test_a_healthy_installation_has_no_finding(healthy):
     assert [finding.line("en") for finding in found if finding.fault] == []
     assert len(found) >= 24
     assert "SQLite 3." in next(finding.told for finding in found if finding.name == "versions")
+
+
+async def test_one_machine_with_the_bundled_broker_is_healthy_too(tmp_path):
+    async with Local(configuration.load({}, data=tmp_path)):
+        found = await doctor.examine(configuration.load({}, data=tmp_path))
+    assert [finding.line("en") for finding in found if finding.fault] == []
 
 
 async def no_database(settings, _):
