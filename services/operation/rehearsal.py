@@ -14,7 +14,7 @@ import httpx
 
 from services import local
 from services.operation import sandbox
-from services.registration import campaigns, keys, sessions
+from services.registration import campaigns, keys, loading, sessions
 from services.simulation import ranges, story
 from services.simulation.deeds import DEEDS, Hands
 from services.simulation.doors import Declined, Desk, Directory
@@ -100,11 +100,11 @@ async def rehearse(settings: Settings, plan: Plan, say: Say) -> Outcome:
     code = f"{sandbox.PREFIX}{begins:%Y%m%d-%H%M%S}"
     with tempfile.TemporaryDirectory(prefix="thidua-rehearsal-") as name:
         sandbox.make(TEMPLATE, Path(name), code, (begins + timedelta(minutes=plan.minutes)).replace(microsecond=0))
-        loaded = sandbox.read(Path(name))
+        loaded = loading.read(Path(name))
         acts = story.tell(loaded, ranges.read(Path(name) / "story.yaml"), plan.seed)
     async with local.database_of(settings, "registration") as database:
         async with database.write() as session:
-            await campaigns.save(session, loaded, wall_now())
+            await campaigns.save(session, sandbox.pared(loaded), wall_now())
 
         async def open_session(login: str) -> Officer:
             async with database.read() as session:

@@ -9,13 +9,14 @@ from typing import Any
 
 import yaml
 
-from services.registration import loading
 from services.registration.loading import Loaded
 
 PREFIX = "dien-tap-"
 """Before every key and login: nothing of the sandbox can be taken for a real unit or account."""
 UNTOUCHED = {"legal_basis", "anniversaries"}
 CODES = "H98"
+AFTERWARDS = timedelta(hours=1)
+"""After its deadline the sandbox ends: it opens no more rounds and reminds nobody."""
 
 
 def make(template: Path, folder: Path, code: str, deadline: datetime) -> None:
@@ -35,10 +36,11 @@ def make(template: Path, folder: Path, code: str, deadline: datetime) -> None:
     _write_rows(folder / "successions.csv", iter([_rows(template / "successions.csv")[0]]))
 
 
-def read(folder: Path) -> Loaded:
-    """The sandbox as it is loaded: nobody in it has an address, so that no e-mail leaves."""
-    loaded = loading.read(folder)
-    return replace(loaded, officers=tuple(replace(officer, email="") for officer in loaded.officers))
+def pared(loaded: Loaded) -> Loaded:
+    """What is put in force of it: the first round alone, with which the sandbox ends; nobody has an address, so no e-mail leaves."""
+    first = loaded.campaign.rounds[:1]
+    campaign = loaded.campaign.model_copy(update={"rounds": first, "ends_at": first[0].deadline + AFTERWARDS})
+    return replace(loaded, campaign=campaign, officers=tuple(replace(officer, email="") for officer in loaded.officers))
 
 
 def _rows(path: Path) -> list[list[str]]:

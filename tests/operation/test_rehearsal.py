@@ -59,8 +59,9 @@ def test_an_outcome_with_a_missing_report_a_late_one_or_a_dead_letter_fails():
 def test_the_sandbox_touches_no_real_unit_account_or_partner(tmp_path):
     deadline = datetime(2026, 11, 25, 17, tzinfo=UTC)
     sandbox.make(rehearsal.TEMPLATE, tmp_path, "dien-tap-x", deadline)
-    made, real = sandbox.read(tmp_path), loading.read(rehearsal.TEMPLATE)
-    assert made.campaign.rounds[0].deadline == deadline
+    made, real = sandbox.pared(loading.read(tmp_path)), loading.read(rehearsal.TEMPLATE)
+    assert [round.deadline for round in made.campaign.rounds] == [deadline]
+    assert made.campaign.ends_at == deadline + sandbox.AFTERWARDS, "it opens no round after the rehearsal"
     assert made.campaign.code == "dien-tap-x"
     assert not made.campaign.partners
     assert not any(officer.email for officer in made.officers), "a rehearsal sends no e-mail"
