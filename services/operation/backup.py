@@ -56,7 +56,7 @@ async def _copy_database(settings: Settings, service: str, copy: Path) -> dict[s
 
 
 async def _copy_streams(settings: Settings, copy: Path) -> dict[str, int]:
-    connection = await broker.open_once(settings.nats_url)
+    connection = await broker.open_once(settings)
     try:
         names = sorted(str(info.config.name) for info in await connection.jetstream().streams_info())
         return {name: await snapshots.take(connection, name, copy / "streams" / name) for name in names}
@@ -95,7 +95,7 @@ async def _must_be_empty(settings: Settings) -> None:
         async with local.database_of(settings, service) as database:
             if await migrations.revision_of(database) is not None and not await tables.is_empty(database):
                 raise Refused.because("Cơ sở dữ liệu của {service} không trống: chỉ phục hồi vào nơi trống.", service=service)
-    connection = await broker.open_once(settings.nats_url)
+    connection = await broker.open_once(settings)
     try:
         for info in await connection.jetstream().streams_info():
             if info.state.messages:
@@ -113,7 +113,7 @@ async def _fill_database(settings: Settings, service: str, copy: Path, told: dic
 
 
 async def _fill_streams(settings: Settings, copy: Path, told: dict[str, int]) -> None:
-    connection = await broker.open_once(settings.nats_url)
+    connection = await broker.open_once(settings)
     jetstream = connection.jetstream()
     try:
         for stream in told:

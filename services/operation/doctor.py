@@ -193,7 +193,7 @@ async def _clock(settings: Settings) -> str:
 async def _connected(settings: Settings) -> Client:
     if not settings.nats_url:
         raise nats.errors.NoServersError
-    return await broker.open_once(settings.nats_url)
+    return await broker.open_once(settings)
 
 
 async def _certificate(address: str) -> str:
