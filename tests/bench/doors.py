@@ -36,10 +36,11 @@ from shared.migrations import migrate
 from shared.settings import Settings
 from shared.testing.databases import KINDS, fresh_url
 from tests.bench.embedded.measurement import spread
-from tests.bench.intake import COMMAND, NOW, code, commune, running, units
+from tests.bench.intake.stand import NOW, code, commune, running, units
 from tests.fabric.servers import nats_server
 from tests.reporting import world
 
+COMMAND = (sys.executable, "-m", "services", "run", "reporting")
 COMMUNES = 200
 SLICE_SECONDS = 0.1
 PROBE, FLOOD = "probe", "flood"

@@ -1,6 +1,8 @@
 """The broker's accounts, generated from contracts and partners' keys, on a real server: every cell is allowed or refused as declared."""
 
 import asyncio
+import json
+from argparse import Namespace
 from collections.abc import AsyncIterator, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +12,8 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import Error, NoServersError
 
+from services import local, partner_commands
+from services.registration import campaigns
 from shared import broker_keys, gates, permissions, streams
 from shared import settings as configuration
 from shared.broker import open_once
@@ -22,6 +26,7 @@ from shared.permissions import PARTNER_API
 from shared.service import Service
 from shared.settings import SERVICES
 from tests.fabric.house import CLIENTS, HEARS, House, opened
+from tests.registration.conftest import REGISTERING, small
 
 STREAMS = [*(service.upper() for service in SERVICES), "CLOCK", *(streams.stream_of_client(client) for client in CLIENTS)]
 API = "$JS.API"
@@ -238,6 +243,29 @@ async def test_a_rotation_overlaps_and_a_revocation_ends_the_connection_of_that_
         assert (await neighbour.jetstream().publish("inbound.thong-ke.x", b"{}")).stream == "INBOUND_thong-ke"
         assert reporting.is_connected
         assert (await reporting.jetstream().stream_info("INBOUND_kho-bac")).state.messages == 2
+
+
+async def test_the_command_puts_keys_in_force_on_a_running_broker_and_takes_them_out_again(house: House, tmp_path: Path, capsys) -> None:
+    given = configuration.load({}, data=tmp_path / "data", nats_url=house.url)
+    async with local.database_of(given, "registration") as database:
+        await migrate(database)
+        async with database.write() as session:
+            await campaigns.save(session, small(), REGISTERING)
+    asked = Namespace(client="kho-bac", overlap=0.0, keys=house.folder / "keys", to=house.folder / "accounts.conf", reload=True)
+    await partner_commands.rotate(asked, given)
+    seed = json.loads(capsys.readouterr().out)["nkey_seed"]
+    with pytest.raises((NoServersError, Error)):
+        async with house.connected("kho-bac", seed=seed):
+            pass
+    assert await partner_commands.export(asked, given) == 0
+    async with house.connected("kho-bac", seed=seed) as partner, house.connected("reporting") as reporting:
+        assert (await partner.jetstream().publish("inbound.kho-bac.x", b"{}")).seq == 1
+        await partner_commands.revoke(asked, given)
+        await partner_commands.export(asked, given)
+        async with asyncio.timeout(5):
+            while partner.is_connected:
+                await asyncio.sleep(0.01)
+        assert reporting.is_connected
 
 
 async def test_without_a_key_or_with_a_strange_or_a_revoked_one_nobody_comes_in(house: House) -> None:
