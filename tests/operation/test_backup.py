@@ -126,7 +126,7 @@ async def load(stage, enough: asyncio.Event) -> int:
 
 
 async def in_stream(settings, service: str) -> int:
-    connection = await broker.open_once(settings.nats_url)
+    connection = await broker.open_once(settings)
     try:
         return (await connection.jetstream().stream_info(service.upper())).state.messages
     finally:

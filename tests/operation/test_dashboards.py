@@ -197,7 +197,8 @@ async def from_a_panel_to_the_event(client, stage, collector) -> None:
     spans = [span for _, span in collector.spans if span.trace_id.hex() in traces]
     events = {a.value.string_value for span in spans for a in span.attributes if a.key == names.EVENT_ID}
     assert events
-    page = f"/evaluation/events/{events.pop()}"
-    shown = await stage.scene.desk._client.get(page, headers={"authorization": f"Bearer {await stage.scene.desk._token(SECRETARY)}"})
-    assert shown.status_code == 200
-    assert "https://traces/" in shown.text
+    token = await stage.scene.desk._token(SECRETARY)
+    shown = [
+        await stage.scene.desk._client.get(f"/evaluation/events/{event}", headers={"authorization": f"Bearer {token}"}) for event in sorted(events)
+    ]  # an event that came without a trace, a partner's for one, has a page without a link
+    assert any(page.status_code == 200 and f"https://traces/{trace}" in page.text for page in shown for trace in traces)

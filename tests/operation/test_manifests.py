@@ -14,6 +14,7 @@ import yaml
 from cryptography import x509
 
 from services.__main__ import parser
+from shared import permissions
 from shared import settings as configuration
 from shared.bundled import program
 from shared.settings import SERVICES, Settings
@@ -141,6 +142,16 @@ def test_compose_runs_commands_and_settings_that_exist():
             parser().parse_args(one["command"])
             named = {key.removesuffix("_FILE") for key in one["environment"] if key.startswith("THIDUA_")}
             assert named <= known, name
+
+
+def test_with_partners_each_process_has_the_key_of_its_own():
+    keyed = yaml.safe_load((DEPLOY / "compose.partners.yaml").read_text(encoding="utf-8"))["services"]
+    known = {f"THIDUA_{name.upper()}" for name in Settings.model_fields}
+    for name, one in keyed.items():
+        assert {key.removesuffix("_FILE") for key in one["environment"]} <= known
+        holder = name if name in SERVICES else "operator"
+        assert f"nats-keys/{holder}.seed" in json.dumps(one)
+    assert {*SERVICES, "operator"} <= set(permissions.USERS)
 
 
 def test_services_wait_for_migrate_and_provision():
