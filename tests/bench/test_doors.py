@@ -1,8 +1,11 @@
 """The measurement of the partners' door itself: in its short form too, every event is accounted for, a flood beyond its quota as parked."""
 
+import pytest
+
 from tests.bench import doors
 
 
+@pytest.mark.slow
 async def test_every_event_is_accounted_for_as_what_it_had_to_become(monkeypatch) -> None:
     monkeypatch.setattr(doors, "FLOOD_QUOTA", 20)
     found = await doors.measure("sqlite", doors.Load(rate=120, partners=4, seconds=4, bad=0.05), flood=60)
