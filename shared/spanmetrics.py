@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Histogram
 from typing_extensions import override
 
 NANOSECONDS = 1e9
+WATCHED = "thidua.watched"
+"""The attribute of a span that lasted as long as somebody looked: its length is no latency and is not counted."""
 KINDS = {kind: f"SPAN_KIND_{kind.name}" for kind in SpanKind}
 STATUSES = {status: f"STATUS_CODE_{status.name}" for status in StatusCode}
 
@@ -26,7 +28,7 @@ class SpanMeter(SpanProcessor):
 
     @override
     def on_end(self, span: ReadableSpan) -> None:
-        if span.end_time is None or span.start_time is None:
+        if span.end_time is None or span.start_time is None or (span.attributes or {}).get(WATCHED):
             return
         key = (span.name, span.kind, span.status.status_code)
         series = self._series.get(key)

@@ -16,6 +16,7 @@ from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
 
+from shared.spanmetrics import WATCHED as WATCHED
 from shared.spanmetrics import SpanMeter
 
 # Span names: "<verb> <what>"; what comes from the contract or the route template, never from data.

@@ -73,7 +73,7 @@ class Edge:
                 await (await on_failure(Request(scope), error))(scope, receive, sending)
             route = _route(scope)
             span.update_name(names.SPAN_REQUEST.format(method=scope["method"], route=route))
-            span.set_attributes({names.ROUTE: route, names.STATUS: status or 0})
+            span.set_attributes({names.ROUTE: route, names.STATUS: status or 0, names.WATCHED: live})
         if not live:  # how long somebody watched a live page is no latency
             self.telemetry.requests.labels(route, scope["method"], str(status or 0)).observe(perf_counter() - started)
 

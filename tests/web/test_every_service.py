@@ -17,7 +17,7 @@ from shared.web.strict_json import StrictRoute
 
 OPEN = {
     "/", "/registration/sign-in", "/registration/api/sessions",
-    "/{service}/live", "/{service}/ready", "/{service}/metrics", "/{service}/language", "/{service}/clock",
+    "/{service}/live", "/{service}/started", "/{service}/ready", "/{service}/metrics", "/{service}/language", "/{service}/clock",
     "/{service}/api/docs", "/{service}/api/openapi-3.0.json",
 }  # fmt: skip
 """What answers without a session: the way in, probes, and what says nothing about anybody."""
