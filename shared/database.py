@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple, cast
 
+import asyncpg
 import orjson
 from sqlalchemy import (
     CursorResult,
@@ -27,7 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from typing_extensions import override
 
@@ -41,6 +44,7 @@ fabric = MetaData()
 """Tables that every service has: outbox, inbox, dead letters, audit, copies of units, officers and campaigns."""
 
 READERS = 4
+RESTED_SECONDS = 2.0
 STATEMENTS = "statements"
 CHUNK = 500
 """Rows of one statement where there may be very many: so many are held in memory at a time."""
@@ -159,7 +163,8 @@ class Database:
             self.reader = _sqlite_engine(url, readers=READERS)
         else:
             options = {"server_settings": {"search_path": self.schema, "application_name": f"thidua-{service}"}}
-            self.writer = create_async_engine(url, pool_size=8, max_overflow=4, pool_pre_ping=True, connect_args=options, **_JSON)
+            self.writer = create_async_engine(url, pool_size=8, max_overflow=4, connect_args=options, **_JSON)
+            _ping_what_rested(self.writer)
             self.reader = self.writer
         event.listen(self.writer.sync_engine, "before_cursor_execute", _count_statement)
 
@@ -199,6 +204,26 @@ _JSON: dict[str, Any] = {"json_serializer": _json, "json_deserializer": orjson.l
 
 def _count_statement(connection: Any, *_: Any) -> None:
     connection.info[STATEMENTS] = connection.info.get(STATEMENTS, 0) + 1
+
+
+def _ping_what_rested(engine: AsyncEngine) -> None:
+    """Ask a connection whether it lives before it is used, if it has rested: the question is three ways to the server and back.
+
+    One that died in use a moment ago is found by its statement, and the pool then makes all its connections anew.
+    """
+    pool, dialect = engine.sync_engine.pool, engine.sync_engine.dialect
+
+    @event.listens_for(pool, "checkin")
+    def _rests(_: Any, record: Any) -> None:
+        record.info["rests"] = monotonic()
+
+    @event.listens_for(pool, "checkout")
+    def _ask(connection: Any, record: Any, _: Any) -> None:
+        if monotonic() - record.info.get("rests", monotonic()) > RESTED_SECONDS:
+            try:
+                dialect.do_ping(connection)
+            except dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError from error  # the pool tries another, and at last a new one
 
 
 def _sqlite_engine(url: str, *, readers: int) -> AsyncEngine:
@@ -337,8 +362,14 @@ async def upsert(session: WriteSession, table: Table, rows: Sequence[Mapping[str
     return changed
 
 
+_AWAY = (asyncpg.PostgresConnectionError, asyncpg.InsufficientResourcesError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
+         asyncpg.CannotConnectNowError, asyncpg.InternalClientError)  # fmt: skip
+"""What PostgreSQL or its driver says when it is going, starting, or has no place or space left."""
+
+
 def is_outage(error: Exception) -> bool:
-    """True when the database, not the event, is at fault: connection lost, server restarting, disk full, locked."""
-    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
-        return True
-    return isinstance(error, OSError | TimeoutError)
+    """True when the database, not the event, is at fault: connection lost, server restarting, disk or places full, locked."""
+    if isinstance(error, DBAPIError):
+        away = isinstance(error, OperationalError | InterfaceError) or isinstance(getattr(error.orig, "__cause__", None), _AWAY)
+        return away or error.connection_invalidated
+    return isinstance(error, (OSError, TimeoutError, DisconnectionError, PoolTimeout, *_AWAY))
