@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -182,6 +182,60 @@ async def test_a_refused_event_comes_again_mended_under_its_id_and_counts_once(m
     assert (first.superseded_by, second.superseded_by, third.repeats) == (third.id, third.id, 1)
     await arrive(movement, message(OBSERVED, observed("91")), NOW)
     assert [row.state for row in await rows(movement)][-1] == "conflict"
+
+
+async def came_again(database: Database, *tries: tuple[Inbound, datetime]) -> None:
+    """Each but the last is refused; the last, with the same body, is accepted in the place of all."""
+    for given, at in tries:
+        await arrive(database, given, at)
+    *refused, last = await rows(database)
+    assert [row.state for row in (*refused, last)] == [*["rejected"] * len(refused), "accepted"]
+    assert {row.superseded_by for row in refused} == {last.id}
+    assert len(await said(database, ObservationAccepted)) == 1
+
+
+async def test_a_refused_event_whose_header_alone_is_mended_is_judged_anew(movement: Database) -> None:
+    wrong = message(OBSERVED, observed("30"), **{"ce-specversion": "0.3"})
+    await came_again(movement, (wrong, NOW), (message(OBSERVED, observed("30")), NOW))
+
+
+async def test_an_event_whose_signature_was_too_old_is_taken_when_it_is_signed_anew(movement: Database) -> None:
+    await hear(movement, admitted(quota=100, signing_keys=(public(KEY),)))
+    await came_again(movement, (signed(GOOD, age=301), NOW), (signed(GOOD), NOW))
+
+
+async def test_an_event_refused_for_want_of_a_grant_is_taken_once_that_is_given(movement: Database) -> None:
+    given = message(OBSERVED, observed("30"))
+    await hear(movement, world.treasury(revision=6, indicators=(world.REVENUE,)))
+    await arrive(movement, given, NOW)
+    await hear(movement, world.treasury(revision=7))
+    await came_again(movement, (given, NOW))
+
+
+async def test_an_event_for_which_there_was_no_room_is_taken_when_there_is(movement: Database) -> None:
+    await hear(movement, admitted(quota=1))
+    given = [message(OBSERVED, observed(str(30 + number)), event=f"e-{number}") for number in range(12)]
+    for one in given:
+        await arrive(movement, one, NOW)
+    assert (await states(movement))[-1] == "rejected"
+    for minute in range(1, 11):
+        await tick(movement, NOW + timedelta(minutes=minute))
+    await arrive(movement, given[-1], NOW + timedelta(minutes=11))
+    assert await states(movement) == [*["accepted"] * 11, "rejected", "accepted"]
+
+
+async def test_an_event_refused_again_for_the_same_faults_is_told_once_and_counted(movement: Database) -> None:
+    for _ in range(3):
+        await arrive(movement, message(OBSERVED, observed("x")), NOW)
+    [row] = await rows(movement)
+    assert (row.state, row.repeats, row.superseded_by) == ("rejected", 2, None)
+    assert len(await said(movement, EventRejected)) == 1
+
+
+async def test_a_refused_body_is_a_conflict_once_another_was_accepted_under_its_id(movement: Database) -> None:
+    for value in ("x", "30", "x", "x"):
+        await arrive(movement, message(OBSERVED, observed(value)), NOW)
+    assert [(row.state, row.repeats) for row in await rows(movement)] == [("rejected", 0), ("accepted", 0), ("conflict", 1)]
 
 
 async def test_what_is_tried_out_is_judged_in_full_and_touches_nothing(movement: Database) -> None:
