@@ -38,7 +38,8 @@ def faults_of(headers: Mapping[str, str], body: bytes, event: str, keys: Sequenc
 
 
 def _is_fresh(timestamp: str, arrived: datetime) -> bool:
-    return timestamp.isdigit() and len(timestamp) < 12 and abs(arrived.timestamp() - int(timestamp)) <= AGE_LIMIT.total_seconds()
+    number = int(timestamp) if timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12 else 0  # "²" is a digit and no number
+    return abs(arrived.timestamp() - number) <= AGE_LIMIT.total_seconds()
 
 
 def _holds(key: str, signature: str, content: bytes) -> bool:

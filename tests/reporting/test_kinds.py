@@ -312,6 +312,8 @@ SIGNATURES = {
     "too old": (signed(GOOD, age=301), ["webhook-timestamp"]),
     "in the future": (signed(GOOD, age=-301), ["webhook-timestamp"]),
     "made younger": (Inbound(GOOD.subject, signed(GOOD, age=9999).headers | {"webhook-timestamp": str(int(NOW.timestamp()))}, GOOD.body), ["webhook-signature"]),
+    "at no number of seconds": (signed(GOOD, **{"webhook-timestamp": "²"}), ["webhook-timestamp"]),
+    "in other digits": (signed(GOOD, **{"webhook-timestamp": "١٦٨٩"}), ["webhook-timestamp"]),
     "foreign": (signed(GOOD, STRANGER), ["webhook-signature"]),
     "no base64": (signed(GOOD, **{"webhook-signature": "v1a,%%%"}), ["webhook-signature"]),
     "symmetric": (signed(GOOD, **{"webhook-signature": "v1,abcd"}), ["webhook-signature"]),
@@ -340,7 +342,7 @@ async def test_a_signed_event_is_taken_once_and_a_replay_of_it_has_no_effect(mov
     assert row.repeats == 2
 
 
-@pytest.mark.parametrize(("time", "fields"), [("2023-07-17T00:10:00+07:00", ["time"]), ("2023-07-16T23:59:00", ["time"]), ("yesterday", ["time"]), ("2023-07-01T00:00:00Z", [])])
+@pytest.mark.parametrize(("time", "fields"), [("2023-07-17T00:10:00+07:00", ["time"]), ("2023-07-16T23:59:00", ["time"]), ("yesterday", ["time"]), ("0001-01-01T00:00:00+14:00", ["time"]), ("9999-12-31T23:59:59Z", ["time"]), ("2023-07-01T00:00:00Z", [])])
 async def test_an_events_own_time_is_a_moment_that_has_come(movement_on_sqlite: Database, time: str, fields: list[str]) -> None:
     await arrive(movement_on_sqlite, message(OBSERVED, observed("30"), **{"ce-time": time}), NOW)
     assert await refused_fields(movement_on_sqlite) == fields
