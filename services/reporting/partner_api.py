@@ -1,6 +1,8 @@
 """The JSON API for partner systems, by API key: send events, see what became of them, check one without sending it."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -45,8 +47,9 @@ async def try_out(request: Request, response: Response, here: Here, client: Part
 
 async def _send(request: Request, response: Response, here: Service, client: str, key: str, *, sandbox: bool) -> dict[str, Any]:
     body = await request.body()
-    messages = door.unpack(client, _headers(request), body, sandbox=sandbox)
-    asked = answers.asked(_caller(client), key, request.url.path.encode() + b"\n" + body)
+    headers = _headers(request)
+    messages = door.unpack(client, headers, body, sandbox=sandbox)
+    asked = answers.asked(_caller(client), key, _whole(request.url.path, headers, body))
     async with here.database.read() as session:
         admission = await admissions.of_client(session, client)
         given = (await answers.given(session, [asked])).get(asked)
@@ -62,6 +65,11 @@ async def _send(request: Request, response: Response, here: Service, client: str
             answers.keep(session, asked, answer, here.now())
     response.headers["location"] = answer["events"][0]["href"]
     return answer
+
+
+def _whole(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """All of a request that makes it another one: in binary mode an event's id and type are headers."""
+    return json.dumps([path, sorted(door.kept(headers).items())]).encode() + b"\n" + body
 
 
 def _headers(request: Request) -> dict[str, str]:

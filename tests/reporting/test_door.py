@@ -148,6 +148,16 @@ async def test_the_same_idempotency_key_gets_the_first_answer_and_stores_nothing
     assert (await post(desk, json.dumps(observed("30")), idempotency_key="k", key=OTHER_KEY, **binary())).json() != answers[0].json()
 
 
+async def test_an_idempotency_key_holds_for_the_headers_of_an_event_as_well(desk: Desk) -> None:
+    """In binary mode they say which event it is: another one under the same key must not be taken for the first and dropped."""
+    body, ours = json.dumps(observed("30")), binary("e-1", idempotency_key="k", x_request_id="1")
+    assert (await post(desk, body, **ours)).status_code == 202
+    changes: list[dict[str, str]] = [{"ce_id": "e-2"}, {"content_type": STRUCTURED}, {"webhook_timestamp": "1"}]
+    assert [(await post(desk, body, **ours | changed)).status_code for changed in changes] == [409, 409, 409]
+    assert (await post(desk, body, **ours | {"x_request_id": "2"})).status_code == 202
+    assert (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages == 1
+
+
 async def test_past_its_quota_a_partner_is_told_to_wait_and_others_are_not(desk: Desk) -> None:
     await hear(desk.database, admitted("kho-bac", KEY, revision=2, quota=3))
     batch = json.dumps([whole(f"b-{n}") for n in range(3)])
@@ -170,6 +180,19 @@ async def test_a_full_stream_refuses_its_sender_alone(desk: Desk) -> None:
     full = await post(desk, json.dumps(observed("31")), **binary("e-2"))
     assert (full.status_code, "retry-after" in full.headers) == (429, True)
     assert (await post(desk, json.dumps(observed("30")), key=OTHER_KEY, **binary())).status_code == 202
+
+
+async def test_a_receipt_answers_after_its_event_has_left_the_stream_and_there_is_room_again(desk: Desk) -> None:
+    config = (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).config
+    receipts = [(await post(desk, json.dumps(observed("30")), **binary())).json()["events"][0] for _ in range(2)]
+    assert [(await verdict(desk, one))["state"] for one in receipts] == ["accepted", "duplicate"]
+    await desk.service.jetstream.update_stream(StreamConfig(**config.__dict__ | {"max_msgs": 2, "max_age": 0.1, "duplicate_window": 0.1}))
+    async with asyncio.timeout(10):
+        while (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages:
+            await asyncio.sleep(0.02)
+    assert [(await verdict(desk, one))["state"] for one in receipts] == ["accepted", "duplicate"]
+    await desk.service.jetstream.update_stream(StreamConfig(**config.__dict__ | {"max_msgs": 2}))
+    assert (await sent(desk, json.dumps(observed("31")), **binary("e-2")))["receipt"] == "INBOUND_kho-bac:3"
 
 
 async def test_without_the_broker_nothing_is_promised(desk: Desk, broker) -> None:
