@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import select
 
-from services.reporting import ledger, observations
+from services.reporting import ledger, observations, reports, submissions
 from services.reporting.models import inbound
+from services.reporting.reports import ReturnForm
 from services.reporting.signatures import signed_content
 from shared.database import Database
 from shared.delivery import Inbound
@@ -97,6 +98,33 @@ async def test_a_report_on_behalf_of_a_unit_is_judged_like_the_units_own(movemen
     assert [value.value for value in event.values] == [Decimal("21.5"), Decimal(31)]
     [row] = await rows(movement)
     assert row.effect == f"report:{event.report}"
+
+
+async def handed_in(database: Database, now: datetime = NOW) -> None:
+    async with database.write() as session:
+        await submissions.submit(session, world.form(), world.clerk(), now)
+
+
+async def test_a_report_on_behalf_never_takes_the_place_of_the_units_own_even_when_that_was_returned(movement: Database) -> None:
+    await may_say_all(movement)
+    await handed_in(movement)
+    await arrive(movement, message(ReportSubmitted.TYPE, report()), NOW)
+    async with movement.write() as session:
+        [row] = await reports.listed(session, world.CODE)
+        await reports.give_back(session, ReturnForm(row.report, "Xem lại", {}), world.head(), NOW)
+    await arrive(movement, message(ReportSubmitted.TYPE, report(), event="e-2"), NOW)
+    assert await refused_fields(movement) == ["round", "round"]
+    assert [event.channel for event in await said(movement, ReportAccepted)] == [Channel.API]
+
+
+async def test_a_report_on_behalf_is_corrected_by_its_sender_until_the_unit_corrects_it(movement: Database) -> None:
+    await may_say_all(movement)
+    for event in ("e-1", "e-2"):
+        await arrive(movement, message(ReportSubmitted.TYPE, report(), event=event), NOW)
+    await handed_in(movement)
+    await arrive(movement, message(ReportSubmitted.TYPE, report(), event="e-3"), NOW)
+    assert [event.channel for event in await said(movement, ReportAccepted)] == [Channel.PARTNER, Channel.PARTNER, Channel.API]
+    assert await refused_fields(movement) == ["round"]
 
 
 BAD_REPORTS = {
