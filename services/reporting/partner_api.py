@@ -12,8 +12,8 @@ from services.reporting.door import Turnstile
 from services.reporting.examples import REQUEST_BODY
 from shared import streams
 from shared.delivery import Inbound
-from shared.messages import Fault, Message, NotFound
-from shared.security import wall_now
+from shared.messages import Fault, Forbidden, Message, NotFound
+from shared.security import is_private, wall_now
 from shared.service import Here, Service
 from shared.web.pages import language_of
 
@@ -24,7 +24,10 @@ ANSWER_LIMIT = 500
 
 
 async def partner_of(request: Request) -> str:
-    """FastAPI dependency: the client whose API key the request shows."""
+    """FastAPI dependency: the client whose API key the request shows. A key that others could read on the way is not even looked at."""
+    if not is_private(request):
+        cure = Message("Hãy dùng địa chỉ https, và đổi khóa đã gửi đi.")
+        raise Forbidden(Fault("authorization", Message("Kết nối chưa được mã hóa nên không nhận khóa."), cure))
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     async with request.app.state.service.database.read() as session:
         return await admissions.holder(session, key if scheme.lower() == "bearer" else "", wall_now())

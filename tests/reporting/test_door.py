@@ -115,6 +115,17 @@ async def test_without_a_key_that_holds_nobody_comes_in(desk: Desk, key: str) ->
     assert (await desk.client.get("/reporting/api/events")).status_code == 401
 
 
+@pytest.mark.parametrize(("address", "status"), [("http://thidua.example", 403), ("https://thidua.example", 202), ("http://localhost", 202)])
+async def test_a_key_that_others_could_read_on_the_way_opens_nothing(desk: Desk, address: str, status: int) -> None:
+    headers = {name.replace("_", "-"): value for name, value in binary().items()} | {"authorization": f"Bearer {KEY}"}
+    sending = await desk.client.post(f"{address}/reporting/api/events", content=json.dumps(observed("30")), headers=headers)
+    assert sending.status_code == status, sending.text
+    if status == 403:
+        assert "https" in sending.text
+        assert (await desk.client.get(f"{address}/reporting/api/events", headers=headers)).status_code == 403
+        assert (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages == 0
+
+
 async def test_rotated_keys_hold_until_they_end_and_a_revocation_ends_all_at_once(desk: Desk) -> None:
     await hear(desk.database, admitted("kho-bac", KEY, revision=2).model_copy(update={
         "keys": tuple(
