@@ -100,7 +100,8 @@ def _door_faults(admission: Any, message: Inbound, envelope: Envelope, arrived: 
     if admission.revoked:
         return [*_REVOKED]
     if admission.signing_keys:
-        return signatures.faults_of(message.headers, message.body, envelope.id, admission.signing_keys, arrived)
+        keys, sandbox = admission.signing_keys, envelope.sandbox
+        return signatures.faults_of(message.headers, message.body, envelope.id, keys, arrived, sandbox=sandbox)
     return []
 
 

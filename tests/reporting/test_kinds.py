@@ -361,6 +361,35 @@ async def test_a_signature_that_does_not_hold_is_refused(movement_on_sqlite: Dat
     assert await said(movement_on_sqlite, ObservationAccepted) == []
 
 
+TRIED = message(OBSERVED, observed("30"), sandbox=True)
+OFFICIAL = "inbound.kho-bac.indicator.observed.v1"
+REPLAYS = {
+    "a trial as an official event": (Inbound(OFFICIAL, signed(TRIED, id="sandbox:e-1").headers, TRIED.body), "webhook-id"),
+    "a trial under another id": (Inbound(OFFICIAL, signed(TRIED, id="sandbox:e-1").headers | {"ce-id": "sandbox:e-1"}, TRIED.body), "id"),
+    "a trial with its id cut": (Inbound(OFFICIAL, signed(TRIED, id="sandbox:e-1").headers | {"webhook-id": "e-1"}, TRIED.body), "webhook-signature"),
+    "an official event as a trial": (Inbound(TRIED.subject, signed(GOOD).headers, GOOD.body), "webhook-id"),
+    "an official event with a longer id": (Inbound(TRIED.subject, signed(GOOD).headers | {"webhook-id": "sandbox:e-1"}, GOOD.body), "webhook-signature"),
+}
+
+
+@pytest.mark.parametrize("case", REPLAYS)
+async def test_what_is_signed_for_the_sandbox_holds_there_alone_and_the_other_way_round(movement_on_sqlite: Database, case: str) -> None:
+    await hear(movement_on_sqlite, admitted(quota=100, signing_keys=(public(KEY),)))
+    given, field = REPLAYS[case]
+    await arrive(movement_on_sqlite, given, NOW)
+    assert await refused_fields(movement_on_sqlite) == [field]
+    assert await states(movement_on_sqlite) == ["rejected"]
+
+
+async def test_a_signed_trial_is_judged_and_the_same_event_signed_in_earnest_is_taken(movement: Database) -> None:
+    await hear(movement, admitted(quota=100, signing_keys=(public(KEY),)))
+    await arrive(movement, signed(TRIED, id="sandbox:e-1"), NOW)
+    assert await said(movement, ObservationAccepted) == []
+    await arrive(movement, signed(GOOD), NOW)
+    assert await states(movement) == ["accepted", "accepted"]
+    assert len(await said(movement, ObservationAccepted)) == 1
+
+
 async def test_a_signed_event_is_taken_once_and_a_replay_of_it_has_no_effect(movement: Database) -> None:
     await hear(movement, admitted(quota=100, signing_keys=(public(STRANGER), public(KEY))))
     for _ in range(3):
