@@ -1,6 +1,7 @@
 """One event as it came from the broker: CloudEvents attributes read from headers or from a structured body, and the typed event."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,8 @@ from shared.events import REGISTRY, Event
 STRUCTURED = "application/cloudevents+json"
 BODY_LIMIT = 1_000_000
 INBOUND = "inbound."
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, as far as it is the same in all versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +140,15 @@ def _inbound(message: Msg) -> Delivery:
 
 
 def _inbound_trace(headers: dict[str, str], body: bytes) -> str | None:
-    """The trace a partner's event belongs to: a header, or the structured event's own extension attribute."""
+    """The trace a partner's event belongs to: a header, or the structured event's own extension attribute. What is none is left out."""
     lower = {name.lower(): value for name, value in headers.items()}
     if "traceparent" in lower or not lower.get("content-type", "").startswith(STRUCTURED) or len(body) > BODY_LIMIT:
-        return lower.get("traceparent") or lower.get("ce-traceparent")
+        return _trace(lower.get("traceparent") or lower.get("ce-traceparent"))
     try:
-        found = json.loads(body).get("traceparent")
+        return _trace(json.loads(body).get("traceparent"))
     except (ValueError, AttributeError, RecursionError):
         return None
-    return found if isinstance(found, str) else None
+
+
+def _trace(given: Any) -> str | None:
+    return given if isinstance(given, str) and _TRACEPARENT.fullmatch(given) else None

@@ -49,6 +49,7 @@ ALGORITHM = "EdDSA"
 TOKENS_KEPT = 4096
 EVERYWHERE = frozenset({Role.SECRETARY, Role.MEMBER, Role.CHAIR, Role.AUDITOR, Role.OPERATOR})
 """Roles that see every unit."""
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,11 @@ async def _known(session: ReadSession, key: str, officer: str, signed_in: str) -
     """Public key, officer's state and whether the session ended, in one round trip: every request asks this."""
     asked = {"wall": wall_now(), "key": key, "officer": officer, "session": signed_in}
     return (await session.execute(_KNOWN, asked)).one()
+
+
+def is_private(request: Request) -> bool:
+    """True when nobody on the way can read along: over https, or within this machine."""
+    return request.url.scheme == "https" or request.url.hostname in LOOPBACK
 
 
 def token_of(request: Request) -> str | None:

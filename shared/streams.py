@@ -28,6 +28,8 @@ ACK_WAIT_SECONDS = 5.0
 MAX_ACK_PENDING = 2000
 INBOUND_MAX_MESSAGES = 1_000_000
 INBOUND_MAX_BYTES = 1 << 30
+INBOUND_MAX_AGE_SECONDS = 30 * 24 * 3600
+"""What partners sent is kept by reporting once it is decided; without an end a stream would be full one day, and refuse its sender for ever."""
 CLOCK_MAX_MESSAGES = 50_000
 STREAM_FIELDS = (
     "subjects", "storage", "retention", "discard", "max_msgs", "max_bytes", "max_age", "max_msgs_per_subject", "duplicate_window", "no_ack",
@@ -60,13 +62,13 @@ def durable_of_client(client: str) -> str:
 
 
 def stream_configs(clients: Iterable[str], replicas: int) -> list[StreamConfig]:
-    """One stream per service (kept whole), the clock's (bounded), one per partner (bounded, a flood is refused to its sender)."""
+    """One stream per service (kept whole), the clock's (bounded), one per partner (bounded: a flood is refused to its sender, what is old goes)."""
     own = [StreamConfig(name=s.upper(), subjects=[f"{s}.>"], max_msgs=-1, max_bytes=-1, allow_atomic=True) for s in SERVICES]
     clock = StreamConfig(name="CLOCK", subjects=["clock.>"], max_msgs=CLOCK_MAX_MESSAGES)
     inbound = [
         StreamConfig(
             name=stream_of_client(client), subjects=[f"inbound.{client}.>"],
-            max_msgs=INBOUND_MAX_MESSAGES, max_bytes=INBOUND_MAX_BYTES, discard=DiscardPolicy.NEW,
+            max_msgs=INBOUND_MAX_MESSAGES, max_bytes=INBOUND_MAX_BYTES, max_age=INBOUND_MAX_AGE_SECONDS, discard=DiscardPolicy.NEW,
         )
         for client in sorted(clients)
     ]
@@ -74,7 +76,7 @@ def stream_configs(clients: Iterable[str], replicas: int) -> list[StreamConfig]:
         config.storage, config.retention, config.num_replicas = StorageType.FILE, RetentionPolicy.LIMITS, replicas
         config.duplicate_window = 120
         config.allow_direct = True
-        config.max_age = 0
+        config.max_age = config.max_age or 0
     return [*own, clock, *inbound]
 
 

@@ -72,12 +72,17 @@ def unpack(client: str, headers: Mapping[str, str], body: bytes, *, sandbox: boo
     if headers.get("content-encoding", "identity") != "identity":
         raise Compressed(Fault("content-encoding", Message("Không nhận nội dung nén."), Message("Hãy gửi nội dung không nén.")))
     content_type = headers.get("content-type", "").lower()
-    kept = {name: value for name, value in headers.items() if name in PASSED or name.startswith("ce-")}
+    passed = kept(headers)
     if content_type.startswith(BATCH):
         return [_structured(client, {"content-type": STRUCTURED}, one, sandbox) for one in _slices(body)]
     if content_type.startswith(STRUCTURED):
-        return [_structured(client, kept, body, sandbox)]
-    return [Inbound(_subject(client, headers.get("ce-type", ""), sandbox), kept, body)]
+        return [_structured(client, passed, body, sandbox)]
+    return [Inbound(_subject(client, headers.get("ce-type", ""), sandbox), passed, body)]
+
+
+def kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that belong to an event and travel with it."""
+    return {name: value for name, value in headers.items() if name in PASSED or name.startswith("ce-")}
 
 
 def _structured(client: str, headers: dict[str, str], body: bytes, sandbox: bool) -> Inbound:

@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
 from services.reporting.forms import is_sound
+from shared.clock import LOCAL
 from shared.delivery import STRUCTURED, Inbound, attributes_of
 from shared.events.contract import inbound_types
 from shared.messages import Fault, Message, Refused
@@ -72,11 +73,12 @@ def _happened(given: Any, arrived: datetime | None, faults: list[Fault]) -> date
 
 
 def _instant(given: Any) -> datetime | None:
+    """A moment in UTC that can be shown in local time too: at both ends of the calendar there are some that cannot."""
     try:
         found = datetime.fromisoformat(given)
-    except (TypeError, ValueError):
+        return found.astimezone(LOCAL).astimezone(UTC) if found.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
         return None
-    return found if found.tzinfo else None
 
 
 def _content(message: Inbound, content_type: str, faults: list[Fault]) -> tuple[Mapping[str, Any], Any]:

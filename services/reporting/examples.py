@@ -18,9 +18,17 @@ from shared.events.reporting import (
 UNIT = {"scheme": "dinh-danh", "value": "H35.53"}
 FIGURE = {"unit_of_measure": "phan-tram", "kind": "official"}
 
+IDS: Mapping[str, str] = {
+    IndicatorObserved.TYPE: "2023-10-25-H35.53",
+    IndicatorCorrected.TYPE: "2023-10-26-H35.53-dinh-chinh",
+    ReportSubmitted.TYPE: "ky-1-H35.53",
+    WorkReported.TYPE: "2023-09-02-cong-trinh-1",
+    UnitReorganised.TYPE: "2025-07-01-sap-nhap-03388",
+}
+"""One for each, for all of them may be sent one after the other."""
 DATA: Mapping[str, dict[str, Any]] = {
     IndicatorObserved.TYPE: {"unit": UNIT, "indicator": "giai-ngan", "value": "71.5", **FIGURE, "as_of": "2023-10-25"},
-    IndicatorCorrected.TYPE: {"replaces": "2023-10-25-H35.53", "value": "72.5", **FIGURE, "note": "Bổ sung chứng từ"},
+    IndicatorCorrected.TYPE: {"replaces": IDS[IndicatorObserved.TYPE], "value": "72.5", **FIGURE, "note": "Bổ sung chứng từ"},
     ReportSubmitted.TYPE: {
         "unit": UNIT, "round": "ky-1",
         "values": [{"indicator": "giai-ngan", "value": "52.43", **FIGURE, "as_of": "2023-07-14"}],
@@ -36,7 +44,7 @@ DATA: Mapping[str, dict[str, Any]] = {
 def event(kind: str, client: str, campaign: str) -> dict[str, Any]:
     """A whole event in structured mode, as a partner would send it."""
     return {
-        "specversion": "1.0", "id": "2023-10-25-H35.53", "source": f"//{client}.example/reports", "type": kind,
+        "specversion": "1.0", "id": IDS[kind], "source": f"//{client}.example/reports", "type": kind,
         "time": "2023-10-25T09:00:00Z", "datacontenttype": "application/json", "data": {"campaign": campaign, **DATA[kind]},
     }  # fmt: skip
 

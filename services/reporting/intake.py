@@ -1,7 +1,6 @@
 """Partners' events come in here: each is accepted, refused with its faults, counted as a duplicate, kept as a conflict, parked, or waits."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -46,7 +45,7 @@ class State(StrEnum):
 async def take_in(session: WriteSession, message: Inbound, meta: Meta) -> None:
     """Decide a partner's message by (client, id, body hash). Never raises for what the partner did wrong.
 
-    An id under which everything so far was refused may come again, mended: it then counts once, as what it became.
+    An id under which everything so far was refused may come again, mended or unchanged: it then counts once, as what it became.
     """
     envelope = envelopes.read(message, max(meta.time, meta.stored or meta.time))  # in simulation senders still live by the wall
     if not envelope.id:
@@ -54,31 +53,42 @@ async def take_in(session: WriteSession, message: Inbound, meta: Meta) -> None:
         return
     await lock(session, [f"inbound|{envelope.client}|{envelope.id}"])
     earlier = await _earlier(session, envelope)
-    same = next((row for row in earlier if row.body_hash == envelope.body_hash), None)
-    if same is not None:
-        await session.execute(update(inbound).where(inbound.c.id == same.id).values(repeats=same.repeats + 1))
-    elif any(row.state != State.REJECTED for row in earlier):
+    standing = [row for row in earlier if row.state != State.REJECTED]
+    same = next((row for row in standing or earlier if row.body_hash == envelope.body_hash), None)
+    if standing and same:
+        await _repeated(session, same)
+    elif standing:
         envelope.faults[:] = [_conflict(envelope)]
         await _keep(session, message, envelope, State.CONFLICT, meta)
     else:
-        row = await _admit(session, message, envelope, meta)
+        row = await _admit(session, message, envelope, meta, same)
         mended = [one.id for one in earlier]
-        if mended:
+        if mended and row not in mended:
             await session.execute(update(inbound).where(inbound.c.id.in_(mended)).values(superseded_by=row))
 
 
-async def _admit(session: WriteSession, message: Inbound, envelope: Envelope, meta: Meta) -> str:
-    """A new event: refused at the door, parked beyond the quota, or decided. Returns its row's id."""
+async def _repeated(session: WriteSession, row: Any) -> None:
+    await session.execute(update(inbound).where(inbound.c.id == row.id).values(repeats=inbound.c.repeats + 1))
+
+
+async def _admit(session: WriteSession, message: Inbound, envelope: Envelope, meta: Meta, refused: Any) -> str:
+    """An event that nothing stands against: refused, parked beyond the quota, or decided. Returns its row's id.
+
+    `refused`: when the same was refused before, its row; refused again for the same faults, it is a repeat of that.
+    """
+    row, verdict, state = new_id(), dict[str, Any](), State.REJECTED
     admission = await admissions.of_client(session, envelope.client)
     strange = _door_faults(admission, message, envelope, meta.stored or meta.time)
     envelope.faults.extend(strange)
     if admission and not strange and not await paces.take(session, envelope.client, admission.quota, meta.time):
-        return await _park(session, message, envelope, meta, admission.quota)
-    if envelope.faults:
-        return await _keep(session, message, envelope, State.REJECTED, meta)
-    row = new_id()
-    verdict = await _verdict(session, row, envelope, meta.time)
-    return await _keep(session, message, envelope, verdict.pop("state", State.WAITING), meta, id=row, **verdict)
+        state = await _park(session, envelope, admission.quota)
+    elif not envelope.faults:
+        verdict = await _verdict(session, row, envelope, meta.time)
+        state = verdict.pop("state", State.REJECTED if envelope.faults else State.WAITING)
+    if state is State.REJECTED and refused is not None and refused.faults == _written(envelope):
+        await _repeated(session, refused)
+        return str(refused.id)
+    return await _keep(session, message, envelope, state, meta, id=row, **verdict)
 
 
 _REVOKED = (Fault("", Message("Quyền gửi của hệ thống này đã bị thu hồi."), Message("Hãy liên hệ Thường trực Hội đồng.")),)
@@ -90,7 +100,8 @@ def _door_faults(admission: Any, message: Inbound, envelope: Envelope, arrived: 
     if admission.revoked:
         return [*_REVOKED]
     if admission.signing_keys:
-        return signatures.faults_of(message.headers, message.body, envelope.id, admission.signing_keys, arrived)
+        keys, sandbox = admission.signing_keys, envelope.sandbox
+        return signatures.faults_of(message.headers, message.body, envelope.id, keys, arrived, sandbox=sandbox)
     return []
 
 
@@ -103,10 +114,10 @@ def _conflict(envelope: Envelope) -> Fault:
 
 
 _EARLIER = (
-    select(inbound.c.id, inbound.c.state, inbound.c.body_hash, inbound.c.repeats)
+    select(inbound.c.id, inbound.c.state, inbound.c.body_hash, inbound.c.faults)
     .where(inbound.c.client == bindparam("client"), inbound.c.event == bindparam("event"))
     .where(func.coalesce(inbound.c.sandbox, False) == bindparam("sandbox"))  # trying out an id uses nothing up
-    .order_by(inbound.c.received_at)
+    .order_by(inbound.c.received_at.desc(), inbound.c.id.desc())
 )
 _SUPERSEDE = (
     update(inbound)
@@ -120,13 +131,13 @@ async def _earlier(session: ReadSession, envelope: Envelope) -> Sequence[Any]:
     return (await session.execute(_EARLIER, named)).all()
 
 
-async def _park(session: WriteSession, message: Inbound, envelope: Envelope, meta: Meta, quota: int) -> str:
+async def _park(session: WriteSession, envelope: Envelope, quota: int) -> State:
     """Beyond the quota an event is kept whole and decided later; beyond a limit of such events it is refused."""
     full = await _parked(session, envelope.client) >= quota * PARKED_MINUTES
     problem = Message("Vượt hạn mức {quota} sự kiện mỗi phút.", quota=quota)
     cure = Message("Hãy gửi chậm lại rồi gửi lại sự kiện này.") if full else Message("Sự kiện được giữ lại và sẽ được xử lý khi còn hạn mức.")
-    parked = replace(envelope, faults=[Fault("", problem, cure)])
-    return await _keep(session, message, parked, State.REJECTED if full else State.PARKED, meta)
+    envelope.faults[:] = [Fault("", problem, cure)]
+    return State.REJECTED if full else State.PARKED
 
 
 async def _parked(session: WriteSession, client: str) -> int:
@@ -149,12 +160,12 @@ async def _keep(session: WriteSession, message: Inbound, envelope: Envelope, sta
         "type": sound(envelope.type, 256), "subject": sound(message.subject, 256), "state": state,
         "headers": {sound(n, 128): sound(v, 1024) for n, v in message.headers.items()},
         "body": message.body if whole else message.body[:KEPT_BYTES], "size": len(message.body),
-        "faults": [told.model_dump() for told in _told(envelope)] if state is State.PARKED else [], "repeats": 0, "received_at": meta.time,
+        "faults": _written(envelope) if state is State.PARKED else [], "repeats": 0, "received_at": meta.time,
         "receipt": receipt_of(meta), "happened_at": envelope.happened, "traceparent": traceparent() or meta.traceparent,
         "sandbox": envelope.sandbox, "effect": None, "effect_revision": None, "decided_at": None,
     }  # fmt: skip
-    if not whole and not verdict:
-        verdict = await _refusal(session, envelope, state, meta.time)
+    if state in {State.REJECTED, State.CONFLICT}:
+        verdict |= await _refusal(session, envelope, state, meta.time)
     row |= verdict
     await add(session, inbound, row)
     return str(row["id"])
@@ -172,19 +183,22 @@ def receipt_at(stream: str, sequence: int) -> str:
 
 async def _decide(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> None:
     """Decide an event that is kept already."""
-    if verdict := await _verdict(session, row, envelope, now):
+    verdict = await _verdict(session, row, envelope, now)
+    if envelope.faults:
+        await _refuse(session, row, envelope, now)
+    elif verdict:
         await session.execute(update(inbound).where(inbound.c.id == row).values(verdict))
 
 
 async def _verdict(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> dict[str, Any]:
-    """What is to be written of an event: what it became, or why it is refused; nothing while it must wait."""
+    """What is to be written of an event that is accepted; nothing while it must wait, or where it is refused: then it has faults."""
     try:
         effect = await _effect(session, envelope, now)
     except NotHeardYet:
         return {}
     except Refused as refusal:
         envelope.faults.extend(refusal.faults)
-        return await _refusal(session, envelope, State.REJECTED, now)
+        return {}
     what = f"{envelopes.SANDBOX}:{effect}" if envelope.sandbox else str(effect)
     if effect.revision > 1:
         await session.execute(_SUPERSEDE, {"of": envelope.client, "what": what, "by": row})
@@ -222,6 +236,10 @@ def _told(envelope: Envelope) -> tuple[FieldFault, ...]:
     return tuple(FieldFault(field=f.field, vi=f.render("vi"), en=f.render("en")) for f in envelope.faults)
 
 
+def _written(envelope: Envelope) -> list[dict[str, Any]]:
+    return [told.model_dump() for told in _told(envelope)]
+
+
 async def _refuse(session: WriteSession, row: str, envelope: Envelope, now: datetime) -> None:
     """Refuse an event that is kept already."""
     refusal = await _refusal(session, envelope, State.REJECTED, now)
@@ -230,12 +248,11 @@ async def _refuse(session: WriteSession, row: str, envelope: Envelope, now: date
 
 async def _refusal(session: WriteSession, envelope: Envelope, state: State, now: datetime) -> dict[str, Any]:
     """Tell the partner; returns what is to be written of the event."""
-    told = _told(envelope)
     event = EventRejected(
-        campaign=await _campaign_of(session, envelope), client=envelope.client, event=envelope.id, faults=told, at=now
+        campaign=await _campaign_of(session, envelope), client=envelope.client, event=envelope.id, faults=_told(envelope), at=now
     )
     await outbox.record(session, event, now, client=envelope.client)
-    return {"state": state, "faults": [fault.model_dump() for fault in told], "decided_at": now}
+    return {"state": state, "faults": _written(envelope), "decided_at": now}
 
 
 async def _campaign_of(session: ReadSession, envelope: Envelope) -> str:

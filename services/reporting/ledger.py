@@ -92,6 +92,6 @@ async def day(session: ReadSession, client: str, since: datetime) -> Day:
 
 
 async def to_mend(session: ReadSession, client: str, limit: int = 50) -> Sequence[Any]:
-    """A partner's refused events that have not come again mended, newest first, whole."""
-    query = select(inbound).where(inbound.c.client == client, inbound.c.state == State.REJECTED, inbound.c.superseded_by.is_(None))
+    """A partner's refused events that have not come again mended, newest first, whole. No trials: what is sent from here is official."""
+    query = select(inbound).where(inbound.c.client == client, inbound.c.state == State.REJECTED, inbound.c.superseded_by.is_(None), IN_EARNEST)
     return (await session.execute(query.order_by(inbound.c.received_at.desc()).limit(limit))).all()

@@ -1,9 +1,9 @@
-"""A partner hands in a unit's report: judged like one that the unit hands in itself, and open to correction by the unit."""
+"""A partner hands in a unit's report: judged like one that the unit hands in itself, open to correction by the unit, never in place of its own."""
 
 from datetime import datetime
 from typing import Any
 
-from services.reporting import rounds, scope, submissions
+from services.reporting import reports, rounds, scope, submissions
 from services.reporting.forms import Reading
 from services.reporting.reports import ReportForm
 from services.reporting.rules.figures import Figure
@@ -11,7 +11,8 @@ from services.reporting.scope import Effect, Named, Sender
 from shared import units
 from shared.database import WriteSession
 from shared.events.reporting import Channel, ReportSubmitted, ValueKind
-from shared.messages import Refused
+from shared.inbox import lock
+from shared.messages import Fault, Message, Refused
 from shared.security import System
 
 REPORT = "report"
@@ -33,9 +34,18 @@ async def submit(session: WriteSession, sender: Sender, data: Any, now: datetime
     about, unit_faults = await scope.own_unit(session, known, named, found.cutoff)
     if faults or unit_faults or about is None:
         raise Refused(*faults, *unit_faults)
+    await _must_not_be_the_units_own(session, code, about.id, round)
     form = ReportForm(code, about.id, round, Channel.PARTNER, given)
     receipt = await submissions.submit(session, form, System(sender.client, known.partner.title, known.partner.unit), now)
     return Effect(REPORT, receipt.report, receipt.revision)
+
+
+async def _must_not_be_the_units_own(session: WriteSession, campaign: str, unit: str, round: str) -> None:
+    """What a unit handed in or corrected itself, only the unit changes."""
+    await lock(session, [reports.key_of(campaign, unit)])
+    if await reports.channel_of(session, campaign, unit, round) not in {None, Channel.PARTNER}:
+        cure = Message("Chỉ đơn vị được sửa báo cáo do mình nộp: hãy liên hệ đơn vị.")
+        raise Refused(Fault("round", Message("Đơn vị đã tự nộp báo cáo của kỳ này."), cure))
 
 
 def _figure(reading: Reading) -> Figure:

@@ -1,6 +1,8 @@
 """The JSON API for partner systems, by API key: send events, see what became of them, check one without sending it."""
 
 import hashlib
+import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -10,8 +12,8 @@ from services.reporting.door import Turnstile
 from services.reporting.examples import REQUEST_BODY
 from shared import streams
 from shared.delivery import Inbound
-from shared.messages import Fault, Message, NotFound
-from shared.security import wall_now
+from shared.messages import Fault, Forbidden, Message, NotFound
+from shared.security import is_private, wall_now
 from shared.service import Here, Service
 from shared.web.pages import language_of
 
@@ -22,7 +24,10 @@ ANSWER_LIMIT = 500
 
 
 async def partner_of(request: Request) -> str:
-    """FastAPI dependency: the client whose API key the request shows."""
+    """FastAPI dependency: the client whose API key the request shows. A key that others could read on the way is not even looked at."""
+    if not is_private(request):
+        cure = Message("Hãy dùng địa chỉ https, và đổi khóa đã gửi đi.")
+        raise Forbidden(Fault("authorization", Message("Kết nối chưa được mã hóa nên không nhận khóa."), cure))
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     async with request.app.state.service.database.read() as session:
         return await admissions.holder(session, key if scheme.lower() == "bearer" else "", wall_now())
@@ -45,8 +50,9 @@ async def try_out(request: Request, response: Response, here: Here, client: Part
 
 async def _send(request: Request, response: Response, here: Service, client: str, key: str, *, sandbox: bool) -> dict[str, Any]:
     body = await request.body()
-    messages = door.unpack(client, _headers(request), body, sandbox=sandbox)
-    asked = answers.asked(_caller(client), key, request.url.path.encode() + b"\n" + body)
+    headers = _headers(request)
+    messages = door.unpack(client, headers, body, sandbox=sandbox)
+    asked = answers.asked(_caller(client), key, _whole(request.url.path, headers, body))
     async with here.database.read() as session:
         admission = await admissions.of_client(session, client)
         given = (await answers.given(session, [asked])).get(asked)
@@ -62,6 +68,11 @@ async def _send(request: Request, response: Response, here: Service, client: str
             answers.keep(session, asked, answer, here.now())
     response.headers["location"] = answer["events"][0]["href"]
     return answer
+
+
+def _whole(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """All of a request that makes it another one: in binary mode an event's id and type are headers."""
+    return json.dumps([path, sorted(door.kept(headers).items())]).encode() + b"\n" + body
 
 
 def _headers(request: Request) -> dict[str, str]:

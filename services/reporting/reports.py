@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, select, update
 
 from services.reporting import discrepancies, openings, rounds
 from services.reporting.backgrounds import Background
@@ -216,6 +216,16 @@ async def find(session: ReadSession, report: str) -> Any:
     if row is None:
         raise NotFound(Fault("report", Message("Không có báo cáo này trong phạm vi của đồng chí.")))
     return row
+
+
+async def channel_of(session: ReadSession, campaign: str, unit: str, round: str) -> str | None:
+    """How the version that was accepted last came in; None where no report is."""
+    query = (
+        select(versions.c.channel)
+        .join(reports, and_(reports.c.report == versions.c.report, reports.c.accepted_revision == versions.c.revision))
+        .where(reports.c.campaign == campaign, reports.c.unit == unit, reports.c.round == round)
+    )
+    return await session.scalar(query)
 
 
 async def figures_of(session: ReadSession, report: str, revision: int) -> list[Any]:

@@ -1,4 +1,7 @@
-"""Signed events, for partners that ask for it: Standard Webhooks headers with an Ed25519 signature (v1a) over id, time and exact body."""
+"""Signed events, for partners that ask for it: Standard Webhooks headers with an Ed25519 signature (v1a) over id, time and exact body.
+
+A trial is signed under `sandbox:<id>`: otherwise whoever sees it could send it on as an official event, or the other way round.
+"""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -11,6 +14,7 @@ from shared.messages import Fault, Message
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 VERSION = "v1a,"
+TRIAL = "sandbox:"
 AGE_LIMIT = timedelta(minutes=5)
 FIELD = SIGNATURE
 
@@ -20,15 +24,20 @@ def signed_content(id: str, timestamp: str, body: bytes) -> bytes:
     return f"{id}.{timestamp}.".encode() + body
 
 
-def faults_of(headers: Mapping[str, str], body: bytes, event: str, keys: Sequence[str], arrived: datetime) -> list[Fault]:
+def faults_of(
+    headers: Mapping[str, str], body: bytes, event: str, keys: Sequence[str], arrived: datetime, *, sandbox: bool = False
+) -> list[Fault]:
     """What is wrong with a signature. `event` is the id that the event gives itself; `arrived` the real time at which it came."""
     lower = {name.lower(): value for name, value in headers.items()}
     id, timestamp, given = (lower.get(name, "") for name in (ID, TIMESTAMP, SIGNATURE))
     if not (id and timestamp and given):
         cure = Message("Hãy gửi các tiêu đề {names}.", names=f"{ID}, {TIMESTAMP}, {SIGNATURE}")
         return [Fault(FIELD, Message("Sự kiện chưa được ký."), cure)]
-    if id != event:
-        return [Fault(ID, Message("Chữ ký thuộc một sự kiện khác."), Message("Hãy ký chính mã của sự kiện này."))]
+    if not sandbox and event.startswith(TRIAL):
+        problem = Message("Mã bắt đầu bằng {prefix} chỉ để ký khi chạy thử.", prefix=TRIAL)
+        return [Fault("id", problem, Message("Hãy dùng một mã khác."))]
+    if id != (wanted := f"{TRIAL}{event}" if sandbox else event):
+        return [Fault(ID, Message("Chữ ký thuộc một sự kiện khác."), Message("Hãy ký mã {id}.", id=wanted))]
     if not _is_fresh(timestamp, arrived):
         return [Fault(TIMESTAMP, Message("Chữ ký quá cũ hoặc ở tương lai."), Message("Hãy ký lại ngay trước khi gửi và kiểm tra đồng hồ."))]
     content = signed_content(id, timestamp, body)
@@ -38,7 +47,8 @@ def faults_of(headers: Mapping[str, str], body: bytes, event: str, keys: Sequenc
 
 
 def _is_fresh(timestamp: str, arrived: datetime) -> bool:
-    return timestamp.isdigit() and len(timestamp) < 12 and abs(arrived.timestamp() - int(timestamp)) <= AGE_LIMIT.total_seconds()
+    number = int(timestamp) if timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12 else 0  # "²" is a digit and no number
+    return abs(arrived.timestamp() - number) <= AGE_LIMIT.total_seconds()
 
 
 def _holds(key: str, signature: str, content: bytes) -> bool:

@@ -148,6 +148,21 @@ async def test_a_stream_that_holds_more_than_declared_is_accepted_and_told(serve
     assert f"stream INBOUND_{CLIENT} has more than this program declares in {next(iter(change))}" in caplog.text
 
 
+async def test_a_partners_stream_lets_go_of_what_is_a_month_old_and_no_other_stream_does(server, jetstream, caplog):
+    ages = {str(info.config.name): info.config.max_age or 0 for info in await jetstream.streams_info()}
+    assert ages.pop(f"INBOUND_{CLIENT}") == 30 * 24 * 3600
+    assert set(ages.values()) == {0}
+    [wanted] = [config for config in streams.stream_configs([CLIENT], 1) if config.name == f"INBOUND_{CLIENT}"]
+    given = settings(server.nats, [server.monitor])
+    await jetstream.update_stream(StreamConfig(**{**vars(wanted), "max_age": 3600}))
+    assert f"stream INBOUND_{CLIENT} differs from its declaration in max_age:" in await refusal(given)
+    await jetstream.update_stream(StreamConfig(**{**vars(wanted), "max_age": 0}))
+    await gates.check(given, HEARS)
+    assert f"stream INBOUND_{CLIENT} has more than this program declares in max_age" in caplog.text
+    assert await streams.provision(jetstream, [wanted], []) == [f"stream INBOUND_{CLIENT}: updated"]
+    assert (await jetstream.stream_info(f"INBOUND_{CLIENT}")).config.max_age == 30 * 24 * 3600
+
+
 @pytest.mark.parametrize("change", [{"filter_subjects": ["clock.minute.ticked.v1", "clock.minute.ticked.v2"]}, {"max_deliver": -1}])
 async def test_a_durable_that_hears_more_than_declared_is_accepted_and_told(server, jetstream, change, caplog):
     [place] = [place for place in streams.durables(HEARS, []) if place.stream == "CLOCK"]

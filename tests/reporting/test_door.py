@@ -115,6 +115,17 @@ async def test_without_a_key_that_holds_nobody_comes_in(desk: Desk, key: str) ->
     assert (await desk.client.get("/reporting/api/events")).status_code == 401
 
 
+@pytest.mark.parametrize(("address", "status"), [("http://thidua.example", 403), ("https://thidua.example", 202), ("http://localhost", 202)])
+async def test_a_key_that_others_could_read_on_the_way_opens_nothing(desk: Desk, address: str, status: int) -> None:
+    headers = {name.replace("_", "-"): value for name, value in binary().items()} | {"authorization": f"Bearer {KEY}"}
+    sending = await desk.client.post(f"{address}/reporting/api/events", content=json.dumps(observed("30")), headers=headers)
+    assert sending.status_code == status, sending.text
+    if status == 403:
+        assert "https" in sending.text
+        assert (await desk.client.get(f"{address}/reporting/api/events", headers=headers)).status_code == 403
+        assert (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages == 0
+
+
 async def test_rotated_keys_hold_until_they_end_and_a_revocation_ends_all_at_once(desk: Desk) -> None:
     await hear(desk.database, admitted("kho-bac", KEY, revision=2).model_copy(update={
         "keys": tuple(
@@ -148,6 +159,16 @@ async def test_the_same_idempotency_key_gets_the_first_answer_and_stores_nothing
     assert (await post(desk, json.dumps(observed("30")), idempotency_key="k", key=OTHER_KEY, **binary())).json() != answers[0].json()
 
 
+async def test_an_idempotency_key_holds_for_the_headers_of_an_event_as_well(desk: Desk) -> None:
+    """In binary mode they say which event it is: another one under the same key must not be taken for the first and dropped."""
+    body, ours = json.dumps(observed("30")), binary("e-1", idempotency_key="k", x_request_id="1")
+    assert (await post(desk, body, **ours)).status_code == 202
+    changes: list[dict[str, str]] = [{"ce_id": "e-2"}, {"content_type": STRUCTURED}, {"webhook_timestamp": "1"}]
+    assert [(await post(desk, body, **ours | changed)).status_code for changed in changes] == [409, 409, 409]
+    assert (await post(desk, body, **ours | {"x_request_id": "2"})).status_code == 202
+    assert (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages == 1
+
+
 async def test_past_its_quota_a_partner_is_told_to_wait_and_others_are_not(desk: Desk) -> None:
     await hear(desk.database, admitted("kho-bac", KEY, revision=2, quota=3))
     batch = json.dumps([whole(f"b-{n}") for n in range(3)])
@@ -170,6 +191,19 @@ async def test_a_full_stream_refuses_its_sender_alone(desk: Desk) -> None:
     full = await post(desk, json.dumps(observed("31")), **binary("e-2"))
     assert (full.status_code, "retry-after" in full.headers) == (429, True)
     assert (await post(desk, json.dumps(observed("30")), key=OTHER_KEY, **binary())).status_code == 202
+
+
+async def test_a_receipt_answers_after_its_event_has_left_the_stream_and_there_is_room_again(desk: Desk) -> None:
+    config = (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).config
+    receipts = [(await post(desk, json.dumps(observed("30")), **binary())).json()["events"][0] for _ in range(2)]
+    assert [(await verdict(desk, one))["state"] for one in receipts] == ["accepted", "duplicate"]
+    await desk.service.jetstream.update_stream(StreamConfig(**config.__dict__ | {"max_msgs": 2, "max_age": 0.1, "duplicate_window": 0.1}))
+    async with asyncio.timeout(10):
+        while (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages:
+            await asyncio.sleep(0.02)
+    assert [(await verdict(desk, one))["state"] for one in receipts] == ["accepted", "duplicate"]
+    await desk.service.jetstream.update_stream(StreamConfig(**config.__dict__ | {"max_msgs": 2}))
+    assert (await sent(desk, json.dumps(observed("31")), **binary("e-2")))["receipt"] == "INBOUND_kho-bac:3"
 
 
 async def test_without_the_broker_nothing_is_promised(desk: Desk, broker) -> None:
@@ -275,3 +309,9 @@ async def test_the_official_python_sdk_is_understood_over_nats_in_structured_mod
 def test_every_type_has_an_example_that_fits_its_contract(kind: str) -> None:
     shown = example(kind, "kho-bac", world.CODE)
     assert REGISTRY[kind].model_validate(shown["data"]).model_dump(exclude_unset=True).keys() == shown["data"].keys()
+
+
+def test_the_examples_can_be_sent_one_after_the_other_and_the_correction_cites_the_observation() -> None:
+    shown = {kind: example(kind, "kho-bac", world.CODE) for kind in inbound_types()}
+    assert len({one["id"] for one in shown.values()}) == len(inbound_types())
+    assert shown["inbound.indicator.corrected.v1"]["data"]["replaces"] == shown[KIND]["id"]

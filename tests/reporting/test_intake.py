@@ -1,7 +1,7 @@
 """Partners' events: accepted, refused with reasons, counted, kept in conflict, or waiting; never a dead letter for being bad."""
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,8 +12,8 @@ from sqlalchemy import select
 from services.reporting import ledger, observations, submissions
 from services.reporting.models import inbound
 from shared.database import Database
-from shared.delivery import Inbound
-from shared.events.registration import CampaignPublished
+from shared.delivery import Inbound, restore
+from shared.events.registration import CampaignPublished, PartnerAdmitted
 from shared.events.reporting import DiscrepancyOpened, EventRejected, ObservationAccepted
 from shared.testing.databases import fresh_database
 from tests.reporting import world
@@ -200,18 +200,43 @@ async def test_unsound_text_is_refused_and_kept_on_postgresql_too(movement: Data
     assert await faults_of(movement, message) == ["unit_of_measure", "id"]
 
 
+ENDS_OF_TIME = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.one_of(st.binary(max_size=60), st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(
         lambda v: json.dumps(v).encode()
     ), st.dictionaries(st.sampled_from(sorted(observed())), st.text() | st.integers() | st.none()).map(lambda v: json.dumps(v).encode())),
     headers=st.dictionaries(st.sampled_from(["ce-id", "CE-Type", "ce-source", "content-type", "ce-specversion"]), st.text(max_size=20)),
+    time=st.text(max_size=30) | st.datetimes(timezones=st.timezones()).map(datetime.isoformat) | st.sampled_from(ENDS_OF_TIME),
+    stamp=st.text(max_size=12) | st.text("0123456789²٣", min_size=1, max_size=12),
+    trace=st.text(max_size=100) | st.from_regex(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2,40}", fullmatch=True),
     subject=st.sampled_from(["inbound.kho-bac.indicator.observed.v1", "inbound.kho-bac", "inbound.kho-bac.sandbox.a.b.v1"]),
 )  # fmt: skip
-async def test_no_message_ever_breaks_the_intake(body: bytes, headers: dict[str, str], subject: str) -> None:
+async def test_no_message_ever_breaks_the_intake(
+    body: bytes, headers: dict[str, str], time: str, stamp: str, trace: str, subject: str
+) -> None:
+    more = {"ce-id": "1", "ce-time": time, "webhook-id": "1", "webhook-timestamp": stamp, "webhook-signature": "v1a,x", "traceparent": trace}
     async with fresh_database("reporting") as database:
-        await arrive(database, Inbound(subject, headers, body), NOW)
+        await hear(database, PartnerAdmitted(client="kho-bac", revision=1, keys=(), quota=9, signing_keys=("x",), at=NOW))
+        await arrive(database, Inbound(subject, more | headers, body), NOW)
         assert len(await states(database)) == 1
+    kept = restore(more | headers, body, subject).meta.traceparent
+    assert kept is None or len(kept) == 55
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(TRACE, TRACE), (TRACE + "-more", None), (TRACE.upper(), None), ("x" * 5000, None), (TRACE[:3] + "0" * 32 + TRACE[35:], None), ("ff" + TRACE[2:], None)],
+)
+def test_a_trace_is_followed_only_if_it_is_one_wherever_the_event_says_it(given: str, kept: str | None) -> None:
+    by_header, by_attribute = binary(observed()), structured(observed(), traceparent=given)
+    messages = [by_attribute, *(Inbound(by_header.subject, by_header.headers | {name: given}, by_header.body) for name in ("Traceparent", "ce-traceparent"))]
+    assert {restore(one.headers, one.body, one.subject).meta.traceparent for one in messages} == {kept}
 
 
 async def test_a_figure_of_another_window_is_compared_with_no_report(movement: Database) -> None:

@@ -72,6 +72,14 @@ async def test_a_refused_event_is_mended_on_the_page_and_counts_once(desk: Desk)
     assert "Không có sự kiện nào chờ sửa." in (await desk.see(OWNER, "/partners/kho-bac")).text
 
 
+async def test_a_refused_trial_is_not_offered_to_be_sent_as_an_official_event(desk: Desk) -> None:
+    answer = await post(desk, json.dumps(whole("s", observed("x"))), path="sandbox/events", content_type=STRUCTURED)
+    assert (await verdict(desk, answer.json()["events"][0]))["state"] == "rejected"
+    page = (await desk.see(OWNER, "/partners/kho-bac")).text
+    assert ("chạy thử" in page, 'id="mend-' in page) == (True, False)
+    assert "Không có sự kiện nào chờ sửa." in page
+
+
 async def test_only_its_own_officers_and_the_operator_look_after_a_system(desk: Desk) -> None:
     assert (await desk.see(STRANGER, "/partners/kho-bac")).status_code == 404
     assert (await desk.see(STRANGER, "/partners/kho-bac/guide")).status_code == 404

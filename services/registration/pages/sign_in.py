@@ -19,8 +19,6 @@ from shared.web.strict_json import StrictRoute
 
 router = APIRouter(route_class=StrictRoute)
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
 
 @router.get("/sign-in")
 async def form(request: Request, service: Here) -> HTMLResponse:
@@ -55,7 +53,7 @@ def _must_be_our_page(request: Request) -> None:
 
 
 def _must_be_safe(request: Request) -> None:
-    if request.url.scheme != "https" and request.url.hostname not in LOOPBACK:
+    if not security.is_private(request):
         raise Refused(Fault("", Message("Kết nối chưa được mã hóa nên chưa thể đăng nhập. Đồng chí hãy dùng địa chỉ https.")))
 
 
