@@ -46,4 +46,4 @@ async def test_killed_twice_in_a_few_seconds(stand, seed, figure):
 @pytest.mark.parametrize("database_kind", ["postgres"])
 async def test_a_random_process_is_killed_every_six_seconds(stand, seed, figure):
     await stand.start("reporting", "evaluation", "evaluation", "notification")
-    figure("1 kills: " + await play(stand, seed, 6, 30 * LONG, limit=NORMAL_SECONDS))
+    figure("1 kills: " + await play(stand, seed, 6, 60 * LONG, limit=NORMAL_SECONDS))
