@@ -120,6 +120,20 @@ def compose() -> dict:
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("files", [("compose.yaml",), ("compose.yaml", "compose.partners.yaml")])
+@pytest.mark.parametrize("profile", ["one", "three", "watch"])
+def test_podman_compose_reads_the_files_and_takes_the_services_of_the_profile(profile, files):
+    engine = TOOLS / "podman-compose"
+    if not engine.exists():
+        pytest.skip("podman-compose is missing: make tools")
+    named = [word for file in files for word in ("-f", file)]
+    done = run(str(engine), *named, "--profile", profile, "config", cwd=DEPLOY, env=os.environ | {"HOST": "thidua.example"})
+    assert done.returncode == 0, done.stderr
+    merged = yaml.safe_load(done.stdout)["services"]
+    assert set(merged) == {name for name, one in compose()["services"].items() if profile in one.get("profiles", [profile])}
+    assert ("THIDUA_NATS_SEED_FILE" in merged["backup"]["environment"]) == (len(files) == 2)
+
+
 def careless(services: dict) -> set[str]:
     """Services of compose without a restart policy, limits, or, if they stay, a health check (those from outside have their own)."""
     foreign = {"collector", "traces", "prometheus", "grafana", "backup", "migrate", "provision"}
