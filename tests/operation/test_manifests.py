@@ -136,7 +136,7 @@ def test_podman_compose_reads_the_files_and_takes_the_services_of_the_profile(pr
 
 def careless(services: dict) -> set[str]:
     """Services of compose without a restart policy, limits, or, if they stay, a health check (those from outside have their own)."""
-    foreign = {"collector", "traces", "prometheus", "grafana", "backup", "migrate", "provision"}
+    foreign = {"collector", "traces", "prometheus", "grafana", "backup", "migrate", "provision", "operate"}
     return {
         name for name, one in services.items()
         if not one.get("restart") or "limits" not in one.get("deploy", {}).get("resources", {})
@@ -215,7 +215,31 @@ def texts() -> list[Path]:
 
 def unknown_verbs(text: str) -> set[str]:
     verbs = set(next(a for a in parser()._subparsers._group_actions).choices)
-    return set(re.findall(r"`thidua ([a-z-]+)", text)) - verbs
+    return set(re.findall(r"`(?:deploy/)?thidua ([a-z-]+)", text)) - verbs
+
+
+def for_no_container(text: str) -> list[str]:
+    """Commands that name a container that compose calls otherwise, or a program that the host does not have."""
+    return re.findall(r"podman (?:logs|exec)\b|`thidua [a-z-]+", text)
+
+
+def test_what_a_runbook_says_to_type_works_on_the_host_of_compose():
+    for path in (DEPLOY / "runbooks").rglob("*.md"):
+        assert for_no_container(path.read_text(encoding="utf-8")) == [], path
+    assert for_no_container("`podman logs proxy`, `thidua doctor`, `podman-compose logs proxy`, `deploy/thidua doctor`") == ["podman logs", "`thidua doctor"]
+
+
+def test_the_wrapper_runs_a_command_in_the_container_that_has_everything(tmp_path):
+    engine = tmp_path / "engine"
+    engine.write_text('#!/bin/sh\npwd\nprintf "%s\\n" "$@"\n')
+    engine.chmod(0o755)
+    done = run(str(DEPLOY / "thidua"), "partners", "add", "thue", "--title", "Cục Thuế", env=os.environ | {"COMPOSE": str(engine)}, stdin=subprocess.DEVNULL)
+    told = done.stdout.splitlines()
+    assert told == [str(DEPLOY), *["--profile", "tools", "run", "--rm", "--no-deps", "-T", "operate", "partners", "add", "thue", "--title"], "Cục Thuế"]
+    given = compose()["services"]["operate"]
+    assert {"inside", "outside"} == set(given["networks"])
+    assert given["environment"] == compose()["services"]["backup"]["environment"]
+    assert given["depends_on"] == {}
 
 
 def test_every_command_that_the_texts_name_is_one_and_every_file_they_link_is_there():
