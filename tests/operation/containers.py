@@ -89,7 +89,7 @@ class Installation:
         podman("run", "-d", "--name", f"{self.mark}-{name}", *self.box(*more), image or self.image, *words)
 
     def start_broker(self) -> None:
-        mounted = {f"{self.folder}/nats/broker.conf": "broker.conf", f"{self.secrets}/accounts.conf": "secrets/accounts.conf"}
+        mounted = {f"{self.folder}/nats/broker.conf": "broker.conf", f"{self.secrets}/broker": "secrets"}
         mounts = [word for outside, within in mounted.items() for word in ("-v", f"{outside}:/etc/nats/{within}:ro")]
         boxed = self.box("--entrypoint", "/opt/thidua/bin/nats-server", *mounts, data="streams")
         podman("run", "-d", "--name", f"{self.mark}-nats", *boxed, self.image, "-c", "/etc/nats/broker.conf")

@@ -16,7 +16,7 @@ def start(folder: Path, secrets: Path, port: int, upstreams: Mapping[str, Sequen
     file = folder / "Caddyfile"
     file.write_text(text.replace("admin localhost:2019", "admin off").replace("{$LISTEN::443}", "{$LISTEN}"), encoding="utf-8")
     named = {service.upper(): " ".join(f"127.0.0.1:{one}" for one in ports) for service, ports in upstreams.items()}
-    files = {"LISTEN": f"127.0.0.1:{port}", "TLS_CERT": str(secrets / "tls.crt"), "TLS_KEY": str(secrets / "tls.key"), "HOME": str(folder)}
+    files = {"LISTEN": f"127.0.0.1:{port}", "TLS_CERT": str(secrets / "tls" / "tls.crt"), "TLS_KEY": str(secrets / "tls" / "tls.key"), "HOME": str(folder)}
     command = [str(CADDY), "run", "--config", str(file), "--adapter", "caddyfile"]
     with (folder / "proxy.log").open("wb") as log:
         return subprocess.Popen(command, env=os.environ | named | files, stdout=log, stderr=log)

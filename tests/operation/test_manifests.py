@@ -209,6 +209,24 @@ def test_every_file_that_compose_mounts_is_there():
     assert [path for path in mounted if not (DEPLOY / path).exists()] == []
 
 
+REPLACED = {"accounts.conf", "tls.crt", "tls.key"}
+"""What is replaced by rename while its reader runs."""
+
+
+def pinned(services: dict) -> set[tuple[str, str]]:
+    """Services that go on seeing the old file after a rename, because it is mounted by itself."""
+    mounts = [(name, volume) for name, one in services.items() for volume in one.get("volumes", [])]
+    return {(name, volume) for name, volume in mounts if Path(volume.split(":")[0]).name in REPLACED}
+
+
+def test_what_is_replaced_while_its_reader_runs_is_mounted_as_a_folder():
+    services = compose()["services"]
+    assert pinned(services) == set()
+    assert "./secrets/tls:/run/secrets:ro" in services["proxy"]["volumes"]
+    assert all("./secrets/broker:/etc/nats/secrets:ro" in services[name]["volumes"] for name in ("nats", "nats-1", "nats-2", "nats-3"))
+    assert pinned({"nats": {"volumes": ["./s/accounts.conf:/a:ro"]}}) == {("nats", "./s/accounts.conf:/a:ro")}
+
+
 def texts() -> list[Path]:
     return [DEPLOY / "README.md", *(DEPLOY / "runbooks").rglob("*.md")]
 
@@ -258,13 +276,16 @@ def secrets(tmp_path):
 
 
 def test_init_makes_secrets_once_and_no_two_alike(secrets, tmp_path):
-    before = {path.name: path.read_bytes() for path in secrets.iterdir()}
+    def contents() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in secrets.rglob("*") if path.is_file()}
+
+    before = contents()
     passwords = [text for name, text in before.items() if name.endswith(".password")]
     assert len(passwords) == len(set(passwords)) == 8
     assert all(len(text.strip()) >= 48 for text in passwords)
     assert run("sh", str(DEPLOY / "init"), "other.example", str(secrets)).returncode == 0
-    assert {path.name: path.read_bytes() for path in secrets.iterdir()} == before
-    assert not [path for path in secrets.iterdir() if path.stat().st_mode & 0o007], "others may not read secrets"
+    assert contents() == before
+    assert not [path for path in secrets.rglob("*") if path.stat().st_mode & 0o007], "others may not read secrets"
     assert run("sh", str(DEPLOY / "init")).returncode == 2
     certificate = x509.load_pem_x509_certificate(before["tls.crt"])
     assert certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName) == ["thidua.example"]
@@ -283,18 +304,20 @@ def test_the_program_takes_the_secrets(secrets):
 
 @pytest.mark.parametrize("name", ["broker.conf", "cluster.conf"])
 def test_nats_takes_its_configuration_and_writes_before_it_acknowledges(secrets, tmp_path, name):
-    shutil.copy(DEPLOY / "nats" / name, tmp_path)
+    (tmp_path / "nats").mkdir()
+    shutil.copy(DEPLOY / "nats" / name, tmp_path / "nats")
+    (tmp_path / "nats" / "secrets").symlink_to(secrets / "broker")  # as compose mounts it
     environment = os.environ | {"SERVER_NAME": "nats-1", "ROUTES": '["nats://nats-1:6222"]'}
-    done = run(program(), "-t", "-c", str(tmp_path / name), env=environment)
+    done = run(program(), "-t", "-c", str(tmp_path / "nats" / name), env=environment)
     assert done.returncode == 0, done.stderr
-    assert "sync_interval: always" in (tmp_path / name).read_text()
+    assert "sync_interval: always" in (tmp_path / "nats" / name).read_text()
 
 
 async def test_the_proxy_parts_by_path_waits_for_a_replica_and_keeps_probes_inside(secrets):
     caddy = TOOLS / "caddy"
     if not caddy.exists():
         pytest.skip("caddy is missing: make tools")
-    environment = os.environ | {"TLS_CERT": str(secrets / "tls.crt"), "TLS_KEY": str(secrets / "tls.key")}
+    environment = os.environ | {"TLS_CERT": str(secrets / "tls" / "tls.crt"), "TLS_KEY": str(secrets / "tls" / "tls.key")}
     made = run(str(caddy), "adapt", "--validate", "--config", str(DEPLOY / "proxy" / "Caddyfile"), env=environment)
     assert made.returncode == 0, made.stderr
     text = json.dumps(json.loads(made.stdout))
