@@ -136,7 +136,7 @@ def test_podman_compose_reads_the_files_and_takes_the_services_of_the_profile(pr
 
 def careless(services: dict) -> set[str]:
     """Services of compose without a restart policy, limits, or, if they stay, a health check (those from outside have their own)."""
-    foreign = {"collector", "traces", "prometheus", "grafana", "backup", "migrate", "provision", "operate"}
+    foreign = {"collector", "traces", "prometheus", "grafana", "backup", "migrate", "provision", "operate", "traces-owner"}
     return {
         name for name, one in services.items()
         if not one.get("restart") or "limits" not in one.get("deploy", {}).get("resources", {})
@@ -166,6 +166,22 @@ def test_with_partners_each_process_has_the_key_of_its_own():
         holder = name if name in SERVICES else "operator"
         assert f"nats-keys/{holder}.seed" in json.dumps(one)
     assert {*SERVICES, "operator"} <= set(permissions.USERS)
+
+
+def test_the_trace_store_owns_its_volume_before_it_starts():
+    services = compose()["services"]
+    store, owner = services["traces"], services["traces-owner"]
+    assert [owner["entrypoint"], owner["command"]] == [["chown"], [store["user"], "/badger"]]
+    assert set(owner["volumes"]) <= set(store["volumes"])
+    assert store["depends_on"] == {"traces-owner": {"condition": "service_completed_successfully"}}
+    assert store["environment"]["BADGER_DIRECTORY_KEY"].startswith("/badger/")
+
+
+def test_grafana_asks_nothing_of_outside_hosts():
+    given = compose()["services"]["grafana"]["environment"]
+    off = {"ANALYTICS_REPORTING_ENABLED", "ANALYTICS_CHECK_FOR_UPDATES", "ANALYTICS_CHECK_FOR_PLUGIN_UPDATES", "NEWS_NEWS_FEED_ENABLED"}
+    on = {"PLUGINS_PREINSTALL_DISABLED", "PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED", "SECURITY_DISABLE_GRAVATAR"}
+    assert {name: given.get(f"GF_{name}") for name in off | on} == dict.fromkeys(off, "false") | dict.fromkeys(on, "true")
 
 
 def test_services_wait_for_migrate_and_provision():
