@@ -25,6 +25,10 @@ def rules(text: str | None = None) -> list[dict]:
     return [rule for group in parsed["groups"] for rule in group["rules"]]
 
 
+def configuration(folder: Path = PROMETHEUS) -> dict:
+    return yaml.safe_load((folder / "prometheus.yml").read_text(encoding="utf-8"))
+
+
 def without_runbook(found: list[dict], root: Path = ROOT) -> set[str]:
     """Alarms that lack a runbook in a language, or whose runbook lacks one of its parts."""
     return {
@@ -44,6 +48,22 @@ def test_every_alarm_has_a_runbook_in_vietnamese_and_in_english(tmp_path):
     (tmp_path / "deploy" / "runbooks" / "vi" / "OutboxOld.md").unlink()
     (tmp_path / "deploy" / "runbooks" / "en" / "BackupOld.md").write_text("# nothing")
     assert without_runbook(rules(), tmp_path) == {"OutboxOld", "BackupOld"}
+
+
+def test_every_alarm_links_its_runbook_from_the_base_address_of_the_configuration():
+    for rule in rules():
+        assert rule["annotations"]["runbook_url"] == "{{ $externalLabels.runbooks }}/vi/" + rule["alert"] + ".md"
+    assert configuration()["global"]["external_labels"]["runbooks"].startswith("https://")
+
+
+@promtool
+def test_the_block_that_sends_alarms_is_right_once_it_is_uncommented(tmp_path):
+    shutil.copytree(PROMETHEUS, tmp_path, dirs_exist_ok=True)
+    text = (PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8")
+    (tmp_path / "prometheus.yml").write_text(re.sub(r"(?m)^# ((?:alerting:|  ).*)$", r"\1", text), encoding="utf-8")
+    assert configuration(tmp_path)["alerting"]["alertmanagers"]
+    done = subprocess.run(["promtool", "check", "config", "prometheus.yml"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_runbook_belongs_to_an_alarm():
