@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from fastapi import Depends, Request
@@ -119,9 +120,14 @@ class SigningKey:
     """The private key that signs sessions; only registration (and the demo's player) holds it."""
 
     def __init__(self, pem: str) -> None:
-        loaded = load_pem_private_key(pem.encode(), password=None)
+        try:
+            loaded = load_pem_private_key(pem.encode(), password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            loaded = None
         if not isinstance(loaded, Ed25519PrivateKey):
-            raise Refused.because("Khóa ký phải là khóa Ed25519 dạng PEM")
+            raise Refused.because(
+                "Khóa ký phải là khóa Ed25519 dạng PEM: hãy xem THIDUA_SIGNING_KEY_FILE, hoặc tệp signing-key.pem trong thư mục dữ liệu."
+            )
         self._key = loaded
         self.public_pem = loaded.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         self.id = fingerprint(self.public_pem)

@@ -176,7 +176,7 @@ FAULTS = [
     (missing_stream, {"streams and durables evaluation"}, "thidua provision"),
     (too_few_copies, {f"streams and durables {service}" for service in configuration.SERVICES}, "THIDUA_REPLICAS"),
     (unverified_disk, {"broker's disk"}, "THIDUA_NATS_MONITOR_URL"),
-    (bad_key, {"signing key"}, "THIDUA_SIGNING_KEY_FILE must be an Ed25519 key"),
+    (bad_key, {"signing key"}, "must be an Ed25519 key in PEM form: see THIDUA_SIGNING_KEY_FILE"),
     (mail_away, {"mail server"}, "THIDUA_SMTP_URL"),
     (wrong_trace_port, {"traces"}, "THIDUA_OTLP_ENDPOINT"),
     (proxy_away, {"certificate"}, "THIDUA_PUBLIC_URL"),

@@ -6,10 +6,13 @@ import sys
 from asyncio.subprocess import PIPE
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from services import commands
 from services.__main__ import main
 from services.operation import doctor
+from services.registration.app import create_app
 from services.simulation.story import SECRETARY
 from shared import gates
 from shared import settings as configuration
@@ -19,6 +22,7 @@ from shared.testing.databases import postgres_url
 from tests.journeys.conftest import staged
 
 UNIT = "xa-ta-tong"
+RSA = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 async def run(*words: str, seconds: float = 30, **environment: str) -> tuple[int, str]:
@@ -50,6 +54,17 @@ def test_a_wrong_setting_or_a_missing_secret_ends_with_its_name_and_the_cure(env
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1
     assert told[0].startswith(words)
+
+
+@pytest.mark.parametrize("text", ["", "no key", "-----BEGIN PRIVATE KEY-----\nbm8=\n-----END PRIVATE KEY-----", RSA])
+def test_registration_does_not_start_on_a_damaged_key_and_says_where_to_look(text, tmp_path):
+    (tmp_path / "signing-key.pem").write_text(text)
+    by_folder, by_name = configuration.load({}, data=tmp_path), configuration.load({"THIDUA_SIGNING_KEY": text or "empty"}, data=tmp_path)
+    for settings in (by_folder, by_name):
+        with pytest.raises(Refused) as caught:
+            create_app(settings)
+        [told] = [fault.render("en") for fault in caught.value.faults]
+        assert told == "The signing key must be an Ed25519 key in PEM form: see THIDUA_SIGNING_KEY_FILE, or signing-key.pem in the data folder."
 
 
 async def test_a_database_that_is_not_there_ends_with_one_sentence(tmp_path):
