@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client.samples import Sample
 
+from services.reporting.app import create_app
+from shared import settings
+from shared.events.reporting import Channel
 from shared.telemetry import Telemetry
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +84,17 @@ def unknown_series(found: list[dict]) -> set[str]:
 def test_every_alarm_asks_for_series_that_services_have():
     assert unknown_series(rules()) == set()
     assert unknown_series([{"expr": "thidua_nothing > 1 and thidua_letters_total > 2"}]) == {"thidua_nothing"}
+
+
+def test_the_first_report_after_a_start_is_an_increase_for_the_series_is_there_before_it(tmp_path):
+    telemetry = create_app(settings.load({}, data=tmp_path)).state.service.telemetry
+    there = {(one.labels["channel"], one.labels["outcome"]): one.value for one in samples(telemetry) if one.name == "thidua_reports_total"}
+    assert there == {(channel, outcome): 0 for channel in Channel for outcome in ("on_time", "late", "refused", "returned")}
+    assert [one for one in samples(Telemetry("evaluation")) if one.name == "thidua_reports_total"] == []
+
+
+def samples(telemetry: Telemetry) -> list[Sample]:
+    return [one for metric in telemetry.registry.collect() for one in metric.samples]
 
 
 def untested(found: list[dict], tests: dict) -> set[str]:
