@@ -109,6 +109,17 @@ def test_three_nodes_have_three_brokers_three_copies_and_two_of_each_service():
 
 
 @kubectl
+def test_the_replicas_of_a_part_never_lie_on_one_node_alone():
+    """The selector is the part's own: counted among all parts, both replicas of one could lie on the same node."""
+    for name, document in workloads("three").items():
+        if document["kind"] == "Deployment":
+            [spread] = pod_of(document)["spec"]["topologySpreadConstraints"]
+            assert spread["labelSelector"]["matchLabels"].items() <= pod_of(document)["metadata"]["labels"].items()
+            assert spread["labelSelector"]["matchLabels"] == {"app.kubernetes.io/component": name}
+            assert spread["whenUnsatisfiable"] == "DoNotSchedule"
+
+
+@kubectl
 def test_nothing_is_open_that_no_policy_opens():
     policies = {one["metadata"]["name"]: one["spec"] for one in documents("one") if one["kind"] == "NetworkPolicy"}
     assert policies["closed"]["podSelector"] == {}
