@@ -19,7 +19,7 @@ def add_verbs(verb: Verb) -> None:
     """Their part of the command line."""
     doctor = verb("doctor", "Look at everything the installation stands on; each line is ok, or NOT with the cure.", "thidua doctor --language en")
     doctor.add_argument("--language", choices=LANGUAGES, default=LANGUAGES[0], help="of the cures")
-    backup = verb("backup", "Copy databases, streams and evidence into one signed archive, while everything runs.", "thidua backup --to /backups")
+    backup = verb("backup", "Copy databases and streams into one signed archive, while everything runs.", "thidua backup --to /backups")
     backup.add_argument("--to", type=Path, metavar="FOLDER", help="where the archive goes (THIDUA_BACKUPS)")
     restore = verb("restore", "Put an archive back where nothing is yet.", "thidua restore thidua-20231030T100000Z.tar.gz")
     restore.add_argument("file", type=Path)

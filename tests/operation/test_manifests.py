@@ -295,6 +295,20 @@ def test_every_command_that_the_texts_name_is_one_and_every_file_they_link_is_th
     assert unknown_verbs("run `thidua dance`") == {"dance"}
 
 
+def test_the_bill_of_materials_is_the_same_twice(tmp_path):
+    """Made as the image's build makes it, of this environment; two images of one lock file carry the same bytes."""
+    maker = TOOLS / "cyclonedx-py"
+    if not maker.exists():
+        pytest.skip("cyclonedx-py is missing: make tools")
+    options = re.search(r"cyclonedx-py (environment .*?) -o", (DEPLOY / "Containerfile").read_text(encoding="utf-8"))[1].split()
+    bills = [tmp_path / "first.json", tmp_path / "second.json"]
+    for bill, zone in zip(bills, ("UTC", "Asia/Ho_Chi_Minh"), strict=True):
+        done = run(str(maker), *options, "-o", str(bill), sys.executable, env=os.environ | {"TZ": zone, "PYTHONHASHSEED": str(len(zone))})
+        assert done.returncode == 0, done.stderr
+    assert bills[0].read_bytes() == bills[1].read_bytes()
+    assert "faststream" in {part["name"] for part in json.loads(bills[0].read_bytes())["components"]}
+
+
 @pytest.fixture
 def secrets(tmp_path):
     done = run("sh", str(DEPLOY / "init"), "thidua.example", str(tmp_path / "secrets"))
