@@ -19,6 +19,8 @@ from shared.events.reporting import RoundClosed, RoundOpened
 
 BEFORE_DEADLINE = (*(rule.code for rule in REMINDERS), "round-opened")
 """Letters that mean nothing once the round is closed."""
+PER_TICK = 5000
+"""Units of a round reminded, and superiors told, in one transaction: a country's go on with the next minute."""
 
 _AMONG = among(participants.c.unit, "units")
 _ESCALATED = (
@@ -75,7 +77,7 @@ async def remind(session: WriteSession, now: datetime, traceparent: str | None) 
         origin = Origin(now, each.event, traceparent)
         drafts = [
             Draft(rule.code, each.campaign, unit, each.round, origin, each.revision, parameters)
-            for unit in await _owing(session, each, now, ~told)
+            for unit in await _owing(session, each, now, ~told, limit=PER_TICK)
         ]
         await letters.compose(session, drafts)
 
@@ -83,7 +85,7 @@ async def remind(session: WriteSession, now: datetime, traceparent: str | None) 
 async def escalate(session: WriteSession, now: datetime, traceparent: str | None) -> None:
     """On a tick: tell the superior of reports that are still missing a day after the deadline; the unit was told first."""
     query = select(submissions).where(to_escalate, submissions.c.missed <= now - ESCALATION, ~exists().where(*_on_hold(submissions, now)))
-    found = (await session.execute(query.order_by(submissions.c.missed, submissions.c.unit))).all()
+    found = (await session.execute(query.order_by(submissions.c.missed, submissions.c.unit).limit(PER_TICK))).all()
     late = [row for row in found if escalates(row.missed, now)]
     await letters.compose(session, [_overdue(row, Origin(now, row.event, traceparent)) for row in late])
     if late:
@@ -123,7 +125,7 @@ async def _open(session: ReadSession, campaign: str | None = None, round: str | 
     return list((await session.execute(query)).all())
 
 
-async def _owing(session: ReadSession, each: Row[Any], now: datetime, *more: ColumnElement[bool], **bound: Any) -> list[str]:
+async def _owing(session: ReadSession, each: Row[Any], now: datetime, *more: ColumnElement[bool], limit: int | None = None, **bound: Any) -> list[str]:
     """Units that owe the round's report and have not submitted it: approved, not on hold."""
     query: Select[tuple[str]] = select(participants.c.unit).where(
         participants.c.campaign == each.campaign,
@@ -135,7 +137,7 @@ async def _owing(session: ReadSession, each: Row[Any], now: datetime, *more: Col
         ~exists().where(*_on_hold(participants, now)),
         *more,
     )  # fmt: skip
-    return list(await session.scalars(query.order_by(participants.c.unit), bound))
+    return list(await session.scalars(query.order_by(participants.c.unit).limit(limit), bound))
 
 
 def _on_hold(of: Any, now: datetime) -> list[ColumnElement[bool]]:
