@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from services.reporting.intake import State
 from services.reporting.models import inbound
+from services.reporting.states import State
 from shared.database import ReadSession
 from shared.messages import Fault, Message, NotFound
 
