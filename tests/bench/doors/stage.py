@@ -38,8 +38,9 @@ QUOTA = 100_000
 
 
 class Stage(NamedTuple):
-    """The broker as a partner sees it, reporting's tables, and its process."""
+    """The broker as a partner sees it and where it is, reporting's tables, and its process."""
 
+    url: str
     jetstream: JetStreamContext
     database: Database
     service: Intake
@@ -111,7 +112,7 @@ async def stage(kind: str, quotas: dict[str, int]) -> AsyncIterator[Stage]:
             await prepare(settings, broker.nats, quotas)
             async with running(settings, COMMAND) as service:
                 database, connection = Database(settings.database_of("reporting"), "reporting"), await nats.connect(broker.nats)
-                yield Stage(connection.jetstream(), database, service)
+                yield Stage(broker.nats, connection.jetstream(), database, service)
                 await connection.close()
                 await database.close()
     finally:

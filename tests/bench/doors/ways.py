@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from nats.js import JetStreamContext
+
 from shared.events.reporting import IndicatorObserved
 from tests.bench.doors.load import Load, Sent, encoded, events
 from tests.bench.doors.stage import Stage, key_of
@@ -20,13 +22,14 @@ LINES: dict[tuple[int, str], Line] = {}
 
 async def over_nats(stage: Stage, given: Sequence[Event]) -> None:
     """Binary mode, each event acknowledged by itself."""
-    await asyncio.gather(*(_publish(stage, sent, data) for sent, data in given))
+    await asyncio.gather(*(publish(stage.jetstream, sent, data) for sent, data in given))
 
 
-async def _publish(stage: Stage, sent: Sent, data: dict[str, Any]) -> None:
+async def publish(jetstream: JetStreamContext, sent: Sent, data: dict[str, Any]) -> None:
+    """One event in binary mode."""
     headers = {"ce-specversion": "1.0", "ce-id": sent.id, "ce-source": "//bench", "ce-type": IndicatorObserved.TYPE, "content-type": "application/json"}
     subject = f"inbound.{sent.client}.{IndicatorObserved.TYPE.removeprefix('inbound.')}"
-    await stage.jetstream.publish(subject, encoded(data), headers=headers, timeout=30)
+    await jetstream.publish(subject, encoded(data), headers=headers, timeout=30)
 
 
 async def over_http(stage: Stage, given: Sequence[Event]) -> None:
