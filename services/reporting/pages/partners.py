@@ -96,7 +96,7 @@ async def _page(
     _, parked = await queues.standing(here, client)
     return render(
         request, "partner.html", campaign=found, partner=partner, admission=admission, day=day, rows=rows, states=PARTNER_STATES, mend=mend,
-        parked=parked, state_of=ledger.state_of, whole=_whole, may_send=_may_send(officer, partner), pasted=pasted, faults=faults, outcome=outcome,
+        parked=parked, state_of=ledger.state_of, is_late=ledger.is_late, whole=_whole, may_send=_may_send(officer, partner), pasted=pasted, faults=faults, outcome=outcome,
     )  # fmt: skip
 
 

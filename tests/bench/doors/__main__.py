@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import sys
+from typing import Any
 
 import uvloop
 
@@ -40,10 +41,10 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-async def measure(kind: str, given: argparse.Namespace) -> dict:
+async def measure(kind: str, given: argparse.Namespace) -> dict[str, Any]:
     """All doors on one database."""
     rates = {"http": given.single_rate}
-    found: dict = {"doors": {}}
+    found: dict[str, Any] = {"doors": {}}
     for door in (door for door in given.doors if door in WAYS):
         load = Load(rates.get(door, given.rate), given.partners, given.seconds, given.bad)
         found["doors"][door] = await measurement.load_of(kind, door, load)
