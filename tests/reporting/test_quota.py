@@ -10,14 +10,16 @@ import nats
 import pytest_asyncio
 from sqlalchemy import select
 
+from services.reporting import observations
 from services.reporting.models import inbound
 from shared.broker import INBOUND_BATCH
 from shared.delivery import Inbound
 from shared.events.registration import PartnerRevoked
+from shared.events.reporting import ObservationAccepted
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
 from tests.reporting.test_door import BATCH, KEY, NOW, OTHER_KEY, STRUCTURED, admitted, binary, post, whole
-from tests.reporting.world import hear, observed
+from tests.reporting.world import hear, observed, said
 
 
 @pytest_asyncio.fixture
@@ -134,3 +136,23 @@ async def test_a_raised_quota_lets_in_what_is_parked_at_once(desk: Desk) -> None
     await parked(desk, 2)
     await hear(desk.database, admitted("kho-bac", KEY, quota=10, revision=2))
     assert len(await decided(desk, 5)) == 5
+
+
+async def test_an_event_with_which_the_program_fails_is_undone_alone_and_its_neighbours_are_decided(desk: Desk, monkeypatch) -> None:
+    take = observations.take
+
+    async def fails_with_13(session, ground, sender, data, now):
+        effect = await take(session, ground, sender, data, now)
+        if data["value"] == "13":
+            raise ValueError("a mistake of ours")
+        return effect
+
+    monkeypatch.setattr(observations, "take", fails_with_13)
+    await publish(desk, figures(*map(str, range(10, 17)), client="thue"))
+    async with asyncio.timeout(10):
+        while len(await rows(desk, "thue")) < 6:
+            await asyncio.sleep(0.02)
+    assert {row.event for row in await rows(desk, "thue")} == {f"e-{number}" for number in range(7) if number != 3}
+    assert [event.value for event in await said(desk.database, ObservationAccepted) if event.client == "thue"].count(13) == 0
+    monkeypatch.setattr(observations, "take", take)
+    await decided(desk, 7, "thue")
