@@ -38,8 +38,9 @@ async def settle(session: WriteSession) -> None:
     if not came:
         return
     clients = Counter(one.case.envelope.client for one in came.values())
-    await paces.count(session, clients, max(one.meta.heard or one.meta.time for one in came.values()))
     known, behind = await admissions.among(session, clients), await waiting.parked(session, clients)
+    taken = {client: number for client, number in clients.items() if client in known}
+    await paces.count(session, taken, max(one.meta.heard or one.meta.time for one in came.values()))
     for stage in arrivals.stages(one.case for one in came.values()):
         await _take_in(session, [came[case.row] for case in stage], known, behind)
 

@@ -50,6 +50,8 @@ async def room(session: ReadSession, client: str, now: datetime) -> int | None:
 
 async def count(session: WriteSession, taken: Mapping[str, int], now: datetime) -> None:
     """So many events of each client have been taken in the minute of `now`, whatever became of them."""
+    if not taken:
+        return
     minute = _minute(now)
     before = {row.client: row.taken for row in await rows_among(session, paces, "client", taken) if row.minute == minute}
     for client, number in sorted(taken.items()):
