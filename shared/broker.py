@@ -112,7 +112,11 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
     async def _ask(self) -> int:
         """Place a standing request at the durable; returns how many messages it allows. Without room for any, none is placed."""
         self._reconnects = self.connection.stats["reconnects"]
-        room = await self.room() if self.room else None
+        try:
+            room = await self.room() if self.room else None
+        except Exception:
+            log.exception("%s: how much room there is could not be found, nothing is asked for", self.stream.name)
+            return 0
         most = self.most if room is None else min(room, self.most)
         if not most:
             return 0

@@ -7,10 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import nats
+import nats.js.errors
+import pytest
 import pytest_asyncio
+from nats.js.api import StreamConfig
 from sqlalchemy import select
 
-from services.reporting import observations
+from services.reporting import inbound_streams, observations
 from services.reporting.models import inbound
 from shared.broker import INBOUND_BATCH
 from shared.delivery import Inbound
@@ -42,9 +45,10 @@ def figures(*values: Any, start: int = 0, client: str = "kho-bac") -> list[Inbou
 async def publish(desk: Desk, messages: Sequence[Inbound]) -> list[int]:
     """Over NATS, as a partner does; returns the places in the stream."""
     connection = await nats.connect(desk.service.settings.nats_url)
-    places = [(await connection.jetstream().publish(m.subject, m.body, headers=m.headers)).seq for m in messages]
-    await connection.close()
-    return places
+    try:
+        return [(await connection.jetstream().publish(m.subject, m.body, headers=m.headers)).seq for m in messages]
+    finally:
+        await connection.close()
 
 
 async def rows(desk: Desk, client: str = "kho-bac") -> list[Any]:
@@ -156,3 +160,26 @@ async def test_an_event_with_which_the_program_fails_is_undone_alone_and_its_nei
     assert [event.value for event in await said(desk.database, ObservationAccepted) if event.client == "thue"].count(13) == 0
     monkeypatch.setattr(observations, "take", take)
     await decided(desk, 7, "thue")
+
+
+async def test_only_what_waits_fills_a_stream_what_was_decided_makes_room(desk: Desk) -> None:
+    jetstream = desk.service.jetstream
+    config = (await jetstream.stream_info("INBOUND_kho-bac")).config
+    await jetstream.update_stream(StreamConfig(**config.__dict__ | {"max_msgs": INBOUND_BATCH + 5}))
+    places = await publish(desk, figures(*range(30, 35)))
+    await parked(desk, 2)
+    assert (await post(desk, json.dumps(observed("30")), key=OTHER_KEY, **binary())).status_code == 202
+    with pytest.raises(nats.js.errors.APIError):
+        await publish(desk, figures("50", start=9))
+    async with asyncio.timeout(10):
+        while (await jetstream.consumer_info("INBOUND_kho-bac", "reporting")).ack_floor.stream_seq < places[2]:
+            await asyncio.sleep(0.02)
+    await inbound_streams.clear(desk.service, "kho-bac")
+    state = (await jetstream.stream_info("INBOUND_kho-bac")).state
+    assert (state.messages, state.first_seq) == (2, places[3])
+    await publish(desk, figures("50", start=9))
+    await parked(desk, 3)
+    assert (await ask(desk, f"events/INBOUND_kho-bac:{places[0]}"))["state"] == "superseded"
+    desk.at(NOW + timedelta(minutes=1))
+    await decided(desk, 6)
+    assert [row.event for row in await rows(desk)][-3:] == ["e-3", "e-4", "e-9"]
