@@ -5,7 +5,8 @@ import contextlib
 import json
 import logging
 from collections import deque
-from time import monotonic
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import nats
@@ -31,6 +32,8 @@ framework_log.setLevel(logging.WARNING)  # it tells each batch at INFO
 BATCH = 200
 INBOUND_BATCH = 20
 """Of one partner's events at a time: a flood of them holds the database no longer than a few others wait anyway."""
+Room = Callable[[], Awaitable[int | None]]
+Handle = Callable[[Sequence[Delivery]], Awaitable[None]]
 EXPIRES_SECONDS = 20.0
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = HEARTBEAT_SECONDS * 2 + 1
@@ -60,8 +63,8 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
 
     screen: "Screen"
     most = BATCH
-    in_turn = False
-    """After a full batch it rests as long as the batch took, so that who sends very much leaves every other moment to the others."""
+    room: Room | None = None
+    """How many messages may be asked for now (None: any number). What is not asked for stays in the stream, in its order."""
     landed: deque[Msg]
     arrived: asyncio.Event
 
@@ -84,16 +87,16 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         while self.running:
             if asked <= 0:
                 asked = await self._ask()
+            if not (asked or self.landed):
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
             if not await self._something_lands():
                 asked = 0
                 continue
             messages, ended = await self._take()
             asked = 0 if ended else asked - len(messages)
             if messages:
-                began = monotonic()
                 await self.consume(await self.screen(messages))
-                if self.in_turn and len(messages) == self.most:
-                    await asyncio.sleep(monotonic() - began)
 
     async def _something_lands(self) -> bool:
         """Wait for it. False when the request is lost: the connection is a new one, or neither message nor heartbeat came."""
@@ -107,10 +110,18 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         return False
 
     async def _ask(self) -> int:
-        """Place a standing request at the durable; returns how many messages it allows."""
+        """Place a standing request at the durable; returns how many messages it allows. Without room for any, none is placed."""
         self._reconnects = self.connection.stats["reconnects"]
+        try:
+            room = await self.room() if self.room else None
+        except Exception:
+            log.exception("%s: how much room there is could not be found, nothing is asked for", self.stream.name)
+            return 0
+        most = self.most if room is None else min(room, self.most)
+        if not most:
+            return 0
         request = {
-            "batch": self.most,
+            "batch": most,
             "expires": int(EXPIRES_SECONDS * NANOSECONDS),
             "idle_heartbeat": int(HEARTBEAT_SECONDS * NANOSECONDS),
         }
@@ -120,7 +131,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         except nats.errors.Error as error:
             log.warning("pull request of %s not placed: %s", self.stream.name, error)
             await asyncio.sleep(RENEW_PAUSE_SECONDS)
-        return self.most
+        return most
 
     async def _take(self) -> tuple[list[Msg], bool]:
         """All that has landed, up to a batch, and whether a status ended the request."""
@@ -208,14 +219,14 @@ async def disconnect(broker: NatsBroker) -> None:
 
 
 def subscribe_partner(broker: NatsBroker, client: str, inbox: Inbox) -> StandingPullSubscriber:
-    """Subscribe the service's inbox to its durable on a partner's stream, in turn with the other partners'."""
-    standing = subscribe(broker, stream_of_client(client), [f"inbound.{client}.>"], inbox)
-    standing.most, standing.in_turn = INBOUND_BATCH, True
+    """Subscribe the service's inbox to its durable on a partner's stream, at the partner's pace and together with the other partners."""
+    standing = subscribe(broker, stream_of_client(client), [f"inbound.{client}.>"], inbox, inbox.gathering.handle)
+    standing.most, standing.room = INBOUND_BATCH, partial(inbox.room, client)
     return standing
 
 
-def subscribe(broker: NatsBroker, stream: str, types: list[str], inbox: Inbox) -> StandingPullSubscriber:
-    """Subscribe the service's inbox to its durable on a stream."""
+def subscribe(broker: NatsBroker, stream: str, types: list[str], inbox: Inbox, handle: Handle | None = None) -> StandingPullSubscriber:
+    """Subscribe the service's inbox to its durable on a stream. `handle`: applies a batch, in another way than by itself."""
     service = inbox.hears.service
     subscriber = broker.subscriber(
         stream=JStream(stream, declare=False),
@@ -229,7 +240,7 @@ def subscribe(broker: NatsBroker, stream: str, types: list[str], inbox: Inbox) -
     subscriber.__class__ = StandingPullSubscriber
     standing = cast(StandingPullSubscriber, subscriber)
     standing.screen = Screen(inbox)
-    standing(inbox.handle)
+    standing(handle or inbox.handle)
     return standing
 
 

@@ -20,7 +20,10 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What is known of an event besides its data. `delivered` counts from 1; `client` is set for a partner's event."""
+    """What is known of an event besides its data. `delivered` counts from 1; `client` is set for a partner's event.
+
+    `stored`: when the broker got it; `heard`: when the service took a partner's event in hand, by its own clock.
+    """
 
     id: str
     source: str
@@ -33,6 +36,7 @@ class Meta:
     delivered: int = 1
     subject: str = ""
     stored: datetime | None = None
+    heard: datetime | None = None
 
     @property
     def client(self) -> str:

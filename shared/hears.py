@@ -4,10 +4,11 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, get_type_hints
 
 from shared.clock import OnTick
-from shared.database import WriteSession
+from shared.database import ReadSession, WriteSession
 from shared.delivery import Meta
 from shared.events import Event
 from shared.events.clock import MinuteTicked
@@ -29,6 +30,9 @@ Settle = Callable[[WriteSession, Sequence[Touched]], Awaitable[None]]
 """`async def settle(session, touched)`; called once per batch, in key order, after its handlers, in the same transaction."""
 
 
+Room = Callable[[ReadSession, str, datetime], Awaitable[int | None]]
+
+
 class Hears:
     """What a service hears: handlers by event type. The type is read from the annotation of the handler's first parameter.
 
@@ -42,6 +46,7 @@ class Hears:
         self.handlers: dict[str, Handler] = {}
         self.own_handlers: dict[str, Handler] = {}
         self.inbound_handler: Handler | None = None
+        self.room: Room | None = None
         self.on_tick: OnTick | None = None
         self.live: tuple[type[Event], ...] = ()
         """What open pages are woken by: heard by an ephemeral consumer of each process, kept nowhere."""
@@ -58,6 +63,11 @@ class Hears:
         """Hear everything that partners publish, unchecked (`Inbound`)."""
         self.inbound_handler = handler
         return handler
+
+    def paced(self, room: Room) -> Room:
+        """Take no more of a partner's messages than `room(session, client, now)` allows; None: any number. The others stay in its stream."""
+        self.room = room
+        return room
 
     def tick(self, work: OnTick) -> OnTick:
         """Do `work(session, now, since)` at each tick, once."""

@@ -20,6 +20,7 @@ from shared.columns import among
 from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new, is_outage
 from shared.delivery import Delivery, Inbound, Meta
 from shared.events.clock import MinuteTicked
+from shared.gathering import Gathering
 from shared.hears import Handler
 from shared.hears import Hears as Hears
 from shared.hears import Touched as Touched
@@ -49,6 +50,7 @@ WARY_BATCHES, WARY_GROUP = 5, 16
 """After a handler that wrote and then failed, for so many batches, so many handlers share a savepoint."""
 
 T = TypeVar("T")
+R = TypeVar("R")
 Ran = tuple[dict[str, Meta], list["HandlerFailed"]]
 """What handlers touched, and which failed."""
 
@@ -81,6 +83,8 @@ class Inbox:
 
     def __init__(self, database: Database, hears: Hears, metrics: Telemetry, clock: Clock) -> None:
         self.database, self.hears, self.telemetry, self.clock = database, hears, metrics, clock
+        self.gathering = Gathering(self.handle)
+        """Where partners' batches come in, so that those of one moment share a transaction."""
         self.batches = 0
         """Batches begun and ended so far: a cheap sign of activity."""
         self._wary = 0
@@ -131,12 +135,22 @@ class Inbox:
         else:
             await _acknowledge(batch)
 
-    async def _while_alive(self, batch: Sequence[T], work: Callable[[Sequence[T]], Awaitable[None]]) -> None:
+    async def room(self, client: str) -> int | None:
+        """How many of a partner's messages may be taken now; None: any number. What is not taken stays in its stream."""
+        return await self._while_alive(client, self._room)
+
+    async def _room(self, client: str) -> int | None:
+        if self.hears.room is None:
+            return None
+        async with self.database.read() as session:
+            return await self.hears.room(session, client, self.clock.now())
+
+    async def _while_alive(self, given: T, work: Callable[[T], Awaitable[R]]) -> R:
         """Do `work`; wait out a database outage, for an outage is no fault of the messages."""
         attempt = 0
         while True:
             try:
-                return await work(batch)
+                return await work(given)
             except Exception as error:
                 if not is_outage(error):
                     raise
@@ -276,9 +290,10 @@ class Inbox:
 
     def _timed(self, delivery: Delivery) -> Meta:
         """A partner's message happens when it arrives, by the service's own clock: in simulation the broker's time means nothing."""
-        if isinstance(delivery.event, Inbound) and self.clock.simulated:
-            return replace(delivery.meta, time=self.clock.now())
-        return delivery.meta
+        if not isinstance(delivery.event, Inbound):
+            return delivery.meta
+        now = self.clock.now()
+        return replace(delivery.meta, time=now if self.clock.simulated else delivery.meta.time, heard=now)
 
     def _handler_of(self, delivery: Delivery) -> Handler | None:
         """The handler of a delivery, or None when nobody here hears it."""

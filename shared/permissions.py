@@ -86,7 +86,7 @@ def service(hears: Hears, nkey: str, clients: Iterable[str]) -> User:
         others = [*(name for name in SERVICES if name != hears.service), *map(streams.durable_of_client, listed)]
         never = [f"{API}.CONSUMER.*.{own}.{other}{rest}" for other in others for rest in ("", ".>")]
     if hears.inbound_handler:
-        said += [f"inbound.{client}.>" for client in listed]
+        said += [subject for client in listed for subject in (f"inbound.{client}.>", f"{API}.STREAM.PURGE.{streams.stream_of_client(client)}")]
     return User(hears.service, (nkey,), tuple(said), (f"_INBOX_{hears.service}.>",), tuple(never))
 
 

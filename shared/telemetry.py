@@ -135,8 +135,13 @@ class Telemetry:
 
 def traceparent() -> str | None:
     """The current context as a W3C `traceparent`, or None when there is no trace."""
+    return traceparent_of(None)
+
+
+def traceparent_of(context: Context | None) -> str | None:
+    """A context, by default the current one, as a W3C `traceparent`, or None when there is no trace in it."""
     carrier: dict[str, str] = {}
-    _propagator.inject(carrier)
+    _propagator.inject(carrier, context)
     return carrier.get("traceparent")
 
 

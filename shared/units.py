@@ -131,6 +131,9 @@ def _in_force(table: Table) -> tuple[ColumnElement[bool], ...]:
 _RESOLVE = select(identifiers.c.unit).where(
     identifiers.c.scheme == bindparam("scheme"), identifiers.c.value == bindparam("value"), *_in_force(identifiers)
 )
+_RESOLVE_ALL = select(identifiers.c.value, identifiers.c.unit).where(
+    identifiers.c.scheme == bindparam("scheme"), among(identifiers.c.value, "values"), *_in_force(identifiers)
+)
 _IDENTIFIERS = select(identifiers.c.scheme, identifiers.c.value).where(
     identifiers.c.unit == bindparam("unit"), *_in_force(identifiers)
 )
@@ -141,6 +144,17 @@ _ON_DAY = (
     .order_by(units.c.position, versions.c.name)
 )
 _AMONG = _ON_DAY.where(among(versions.c.unit, "among"))
+
+
+async def resolve_all(session: ReadSession, scheme: str, values: Iterable[str], on: date) -> dict[str, str]:
+    """The units that these values of a scheme named on a day, by value, as `resolve` finds each."""
+    await written(session)
+    found: dict[str, str] = {}
+    twice: set[str] = set()
+    for row in await session.execute(_RESOLVE_ALL, {"scheme": scheme, "values": sorted(set(values)), "day": on}):
+        twice |= {row.value} & found.keys()
+        found[row.value] = row.unit
+    return {value: unit for value, unit in found.items() if value not in twice}
 
 
 async def resolve(session: ReadSession, scheme: str, value: str, on: date) -> str | None:
@@ -187,6 +201,19 @@ async def on_day(session: ReadSession, on: date, among: Iterable[str] | None = N
 async def known(session: ReadSession, unit: str, on: date) -> KnownUnit | None:
     """One unit as it was on a day."""
     return (await on_day(session, on, [unit])).get(unit)
+
+
+async def lines(session: ReadSession, units: Iterable[str], on: date) -> dict[str, set[str]]:
+    """For each of these units the ids of itself and of all above it, read level by level."""
+    found = {unit: {unit} for unit in units}
+    tops = {unit: unit for unit in found}
+    for _ in range(DEPTH):
+        known_tops = await on_day(session, on, set(tops.values())) if tops else {}
+        above = {unit: here.parent for unit, top in tops.items() if (here := known_tops.get(top)) and here.parent}
+        tops = {unit: parent for unit, parent in above.items() if parent not in found[unit]}
+        for unit, parent in tops.items():
+            found[unit].add(parent)
+    return found
 
 
 async def ancestors(session: ReadSession, unit: str, on: date) -> list[str]:

@@ -1,6 +1,7 @@
 """Who may come in: partners' keys and pace as registration tells them, and the answer to a key that is shown at the door."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from hmac import compare_digest
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from services.reporting.models import admissions
-from shared.database import ReadSession, WriteSession, row_of, upsert
+from shared.database import ReadSession, WriteSession, row_of, rows_among, upsert
 from shared.events.registration import PartnerAdmitted, PartnerRevoked
 from shared.messages import Fault, Message, Refused
 
@@ -34,6 +35,11 @@ async def revoke(event: PartnerRevoked, session: WriteSession) -> None:
 async def of_client(session: ReadSession, client: str) -> Any:
     """A partner's row, or None when it was never given keys."""
     return await row_of(session, admissions, client=client)
+
+
+async def among(session: ReadSession, clients: Iterable[str]) -> dict[str, Any]:
+    """The rows of those of these partners who were ever given keys, by client."""
+    return {row.client: row for row in await rows_among(session, admissions, "client", clients)}
 
 
 async def clients(session: ReadSession) -> list[str]:

@@ -13,6 +13,6 @@ from shared.web import site
 
 def create_app(settings: Settings) -> FastAPI:
     """Reporting's pages, JSON API and subscribers."""
-    service = Service("reporting", settings, hears, [inbound_streams.keep], [measures.deadlines, measures.partners])
+    service = Service("reporting", settings, hears, [inbound_streams.keep, inbound_streams.make_room], [measures.deadlines, measures.partners])
     measures.prepare(service.telemetry)
     return site.create(service, [pages.router, api.router, partner_api.router], Path(__file__).parent / "templates")

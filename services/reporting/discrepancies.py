@@ -1,16 +1,18 @@
 """A unit's own figure beside a partner's: where they differ a discrepancy opens, once; where they come to agree it ends."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import Date, and_, bindparam, insert, select, text, update
 
 from services.reporting.models import discrepancies, figures, observations, reports
 from services.reporting.rules.agreement import Last, Step, decide
 from shared import outbox
-from shared.database import ReadSession, WriteSession, rows_of
+from shared.columns import among
+from shared.database import ReadSession, WriteSession, written
 from shared.events.campaign import Campaign, Round
 from shared.events.reporting import DiscrepancyOpened, DiscrepancyResolved
 from shared.identity import new_id
@@ -33,15 +35,25 @@ async def compare_report(
     await _compare(session, campaign, round, form.unit, own, observed, now)
 
 
-async def compare_observation(session: WriteSession, campaign: Campaign, seen: Any, now: datetime) -> None:
-    """Compare a partner's figure just accepted with the unit's own for the same round, if the unit has reported."""
+async def compare_observation(session: WriteSession, campaign: Campaign, seen: Any, own: Mapping[str, Decimal], now: datetime) -> None:
+    """Compare a partner's figure just accepted with the unit's own, by round, of the rounds to which it belongs."""
     for round in campaign.rounds:
-        if round.window_start <= seen.as_of <= round.cutoff:
-            own = await _own_figure(session, campaign.code, round.code, seen.unit, seen.indicator)
-            if not own:
-                continue
-            observed = await rows_of(session, observations, campaign=campaign.code, unit=seen.unit, current=True)
-            await _compare(session, campaign, round, seen.unit, own, observed, now)
+        if round.code in own and round.window_start <= seen.as_of <= round.cutoff:
+            await written(session)
+            about = {name: getattr(seen, name) for name in ("campaign", "unit", "indicator", "client")}
+            window = {"first": round.window_start, "last": round.cutoff}
+            newest = (await session.execute(_NEWEST, about | window)).one()
+            last = (await _last(session, campaign.code, round.code, seen.unit)).get((seen.indicator, seen.client))
+            await _step(session, campaign, _facts(newest, round, own[round.code]), last, now)
+
+
+_NEWEST = (
+    select(observations)
+    .where(text("current"), *(observations.c[name] == bindparam(name) for name in ("campaign", "unit", "indicator", "client")))
+    .where(observations.c.as_of.between(bindparam("first", type_=Date), bindparam("last", type_=Date)))
+    .order_by(observations.c.as_of.desc())
+    .limit(1)
+)
 
 
 async def _compare(
@@ -58,17 +70,20 @@ async def _compare(
             await _step(session, campaign, _facts(seen, round, reported), last.get(pair), now)
 
 
-async def _own_figure(session: ReadSession, campaign: str, round: str, unit: str, indicator: str) -> dict[str, Decimal | None]:
-    joined = and_(figures.c.report == reports.c.report, figures.c.revision == reports.c.accepted_revision)
-    query = (
-        select(figures.c.indicator, figures.c.value)
-        .join(reports, joined)
-        .where(
-            reports.c.campaign == campaign, reports.c.round == round, reports.c.unit == unit,
-            reports.c.status == "accepted", figures.c.indicator == indicator,
-        )
-    )  # fmt: skip
-    return {row.indicator: row.value for row in await session.execute(query)}
+_OWN = (
+    select(reports.c.unit, reports.c.round, figures.c.indicator, figures.c.value)
+    .join(figures, and_(figures.c.report == reports.c.report, figures.c.revision == reports.c.accepted_revision))
+    .where(reports.c.campaign == bindparam("campaign"), among(reports.c.unit, "units"), reports.c.status == "accepted")
+    .where(among(figures.c.indicator, "indicators"), figures.c.value.is_not(None))
+)
+
+
+async def own_figures(session: ReadSession, asked: Mapping[str, Any]) -> dict[tuple[str, str, str], dict[str, Decimal]]:
+    """What units say themselves, by campaign, unit and indicator: a value for each round. `asked`: campaign, units, indicators."""
+    found: defaultdict[tuple[str, str, str], dict[str, Decimal]] = defaultdict(dict)
+    for row in await session.execute(_OWN, asked):
+        found[asked["campaign"], row.unit, row.indicator][row.round] = row.value
+    return found
 
 
 def _newest(observed: Iterable[Any], round: Round) -> dict[Pair, Any]:

@@ -53,7 +53,10 @@ class Turnstile:
     counts: dict[str, int] = field(default_factory=dict)
 
     def take(self, client: str, number: int, quota: int, wall: datetime) -> None:
-        """Let so many events of a client through. Raises `TooFast`, and lets none through then."""
+        """Let so many events of a client through. Raises `TooFast`, or `Refused` for more than any minute has room for; none is let through then."""
+        if number > quota:
+            problem = Message("Lô có {number} sự kiện, nhiều hơn hạn mức {quota} sự kiện mỗi phút.", number=number, quota=quota)
+            raise Refused(Fault("", problem, Message("Hãy chia lô thành các lô không quá {quota} sự kiện.", quota=quota)))
         minute = wall.replace(second=0, microsecond=0)
         if minute != self.minute:
             self.minute, self.counts = minute, {}

@@ -1,19 +1,21 @@
 """What partners sent, read: lists, one event whole, and the counts that must add up. What was only tried out counts for itself."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from services.reporting.intake import State
 from services.reporting.models import inbound
+from services.reporting.states import State
 from shared.database import ReadSession
 from shared.messages import Fault, Message, NotFound
 
 RECEIVED, SUPERSEDED, DUPLICATE = "received", "superseded", "duplicate"
 """States that no row has: in the stream and not decided yet; replaced by a later event; the same again, counted at the first."""
+LATE_AFTER = timedelta(days=3)
+"""As long as late reports are taken after a campaign's end: what comes later than that may tell of a round that others have closed."""
 IN_EARNEST = func.coalesce(inbound.c.sandbox, False).is_(False)
 
 
@@ -36,6 +38,11 @@ async def by_receipt(session: ReadSession, client: str, receipt: str) -> Any:
 def state_of(row: Any) -> str:
     """What became of an event, as its sender sees it."""
     return SUPERSEDED if row.superseded_by else str(row.state)
+
+
+def is_late(row: Any) -> bool:
+    """Whether an event came much later than it says that it happened. It counts like any other, and is marked where people see it."""
+    return row.happened_at is not None and row.received_at - row.happened_at > LATE_AFTER
 
 
 async def find(session: ReadSession, event: str) -> Any:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from shared.database import Exact, Instant
@@ -183,6 +184,7 @@ paces = Table(
     Column("minute", Instant, nullable=False),
     Column("taken", Integer, nullable=False),
 )
+"""How many events of a client were taken in the minute in which one was taken last."""
 
 inbound = Table(
     "inbound_events",
@@ -215,6 +217,9 @@ Index("inbound_of_client", inbound.c.client, inbound.c.received_at)
 Index("inbound_receipt", inbound.c.receipt)
 Index("inbound_effect", inbound.c.effect)
 Index("inbound_identity", inbound.c.client, inbound.c.event, inbound.c.body_hash)
+LAST_OF_ID = text("(state IN ('accepted', 'waiting', 'parked') OR (state = 'rejected' AND superseded_by IS NULL))")
+"""Of all that came under an id: what stands, and what was refused last. However often an id comes again, these stay few."""
+Index("inbound_last", inbound.c.client, inbound.c.event, sqlite_where=LAST_OF_ID, postgresql_where=LAST_OF_ID)
 
 observations = Table(
     "observations",
@@ -234,6 +239,11 @@ observations = Table(
     Column("at", Instant, nullable=False),
 )
 Index("observations_of_unit", observations.c.campaign, observations.c.unit)
+_CURRENT = text("current")
+Index(
+    "observations_current", *(observations.c[name] for name in ("campaign", "unit", "indicator", "client", "as_of")),
+    sqlite_where=_CURRENT, postgresql_where=_CURRENT,
+)  # fmt: skip
 
 discrepancies = Table(
     "discrepancies",

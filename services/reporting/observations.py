@@ -1,21 +1,23 @@
 """What partner systems see of units: a figure that stands beside the unit's own and never replaces it, and its correction."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Date, bindparam, select, text, update
 
 from services.reporting import discrepancies, scope
 from services.reporting.forms import Reading
 from services.reporting.models import inbound, observations
 from services.reporting.reports import key_of
 from services.reporting.rules.figures import Figure, Known, measure_faults
-from services.reporting.scope import Effect, Named, Scope, Sender
+from services.reporting.scope import Directory, Effect, Named, NotHeardYet, Scope, Sender
 from shared import outbox, units
 from shared.clock import local_date
-from shared.database import ReadSession, WriteSession, add, row_of
+from shared.columns import among
+from shared.database import ReadSession, WriteSession, add_later, row_of
 from shared.events.campaign import Campaign
 from shared.events.reporting import IndicatorCorrected, IndicatorObserved, ObservationAccepted, ValueKind
 from shared.identity import new_id
@@ -35,25 +37,100 @@ class Sighting:
     unit: str
     figure: Figure
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What the figure is of: a newer one with the same key takes its place."""
+        return self.campaign.code, self.client, self.unit, self.figure.indicator, self.figure.as_of.isoformat()
+
+
+@dataclass(slots=True)
+class Ground:
+    """What the figures of one batch stand on: what their senders may say, the units they name, and what is known of those figures.
+
+    `current`: rows by `Sighting.key`; `own`: the units' own figures, by campaign, unit and indicator, for each round.
+    """
+
+    scopes: Mapping[tuple[str, str], Scope]
+    directory: Directory
+    current: dict[tuple[str, ...], Mapping[str, Any]] = field(default_factory=dict)
+    own: dict[tuple[str, str, str], dict[str, Decimal]] = field(default_factory=dict)
+
+
+class _Said(NamedTuple):
+    """A partner's data, read: the campaign's code, the unit as it is named, and the figure."""
+
+    campaign: str
+    unit: Named
+    figure: Figure
+
 
 async def observe(session: WriteSession, sender: Sender, data: Any, now: datetime) -> Effect:
-    """Take in `IndicatorObserved`; returns what it became. Raises `Refused` with every fault, or `NotHeardYet`."""
-    code, named, figure = _parse(data)
-    known = await scope.of(session, sender.client, code)
-    faults = [*scope.type_faults(known.partner, IndicatorObserved.TYPE), *_figure_faults(known, figure, now)]
-    unit, unit_faults = await scope.own_unit(session, known, named, figure.as_of)
+    """Take in one `IndicatorObserved`; returns what it became. Raises `Refused` with every fault, or `NotHeardYet`."""
+    return await take(session, await ground_of(session, [(sender.client, data)]), sender, data, now)
+
+
+async def ground_of(session: WriteSession, sent: Iterable[tuple[str, Any]]) -> Ground:
+    """Read for all figures at once, and lock what they are about. `sent`: client and data of each, readable or not."""
+    said = [(client, read) for client, data in sent if (read := _readable(data))]
+    scopes = await scope.of_clients(session, {client for client, _ in said})
+    held = any(one.partner.units for one in scopes.values())
+    ground = Ground(scopes, await scope.directory(session, {(one.unit, one.figure.as_of) for _, one in said}, branches=held))
+    about = [
+        Sighting(known.campaign, client, unit.id, one.figure)
+        for client, one in said
+        if (known := scopes.get((client, one.campaign))) and (unit := ground.directory.named(one.unit, one.figure.as_of))
+    ]
+    await _read_known(session, ground, about)
+    return ground
+
+
+def _readable(data: Any) -> _Said | None:
+    try:
+        return _parse(data)
+    except Refused:
+        return None
+
+
+async def _read_known(session: WriteSession, ground: Ground, about: Sequence[Sighting]) -> None:
+    await lock(session, {key_of(one.campaign.code, one.unit) for one in about})
+    for code in {one.campaign.code for one in about}:
+        these = [one for one in about if one.campaign.code == code]
+        days = [one.figure.as_of for one in these]
+        asked = {"campaign": code, "units": {one.unit for one in these}, "indicators": {one.figure.indicator for one in these}}
+        clients = {one.client for one in these}
+        for row in (await session.execute(_CURRENT, asked | {"clients": clients, "first": min(days), "last": max(days)})).mappings():
+            ground.current[code, row["client"], row["unit"], row["indicator"], row["as_of"].isoformat()] = dict(row)
+        ground.own |= await discrepancies.own_figures(session, asked)
+
+
+_CURRENT = (
+    select(observations)
+    .where(observations.c.campaign == bindparam("campaign"), text("current"))
+    .where(*(among(observations.c[name], f"{name}s") for name in ("unit", "indicator", "client")))
+    .where(observations.c.as_of.between(bindparam("first", type_=Date), bindparam("last", type_=Date)))
+)
+
+
+async def take(session: WriteSession, ground: Ground, sender: Sender, data: Any, now: datetime) -> Effect:
+    """Take in one figure of those for which the ground was read. Raises `Refused` with every fault, or `NotHeardYet`."""
+    said = _parse(data)
+    known = ground.scopes.get((sender.client, said.campaign))
+    if known is None:
+        raise NotHeardYet
+    faults = [*scope.type_faults(known.partner, IndicatorObserved.TYPE), *_figure_faults(known, said.figure, now)]
+    unit, unit_faults = scope.own_unit(ground.directory, known, said.unit, said.figure.as_of)
     if faults or unit_faults or unit is None:
         raise Refused(*faults, *unit_faults)
-    return await accept(session, Sighting(known.campaign, sender.client, unit.id, figure), now)
+    return await _accept(session, ground, Sighting(known.campaign, sender.client, unit.id, said.figure), now)
 
 
-def _parse(data: Any) -> tuple[str, Named, Figure]:
+def _parse(data: Any) -> _Said:
     reading = Reading(data)
     code, unit = reading.text("campaign", limit=64), reading.inner("unit")
     named = Named.read(unit, "unit")
     figure = replace(_measured(reading), indicator=reading.text("indicator", limit=64), as_of=reading.day("as_of") or units.BEGINNING)
     reading.done()
-    return code, named, figure
+    return _Said(code, named, figure)
 
 
 def _measured(reading: Reading) -> Figure:
@@ -73,7 +150,10 @@ async def correct(session: WriteSession, sender: Sender, data: Any, now: datetim
     faults = [*scope.type_faults(known.partner, IndicatorCorrected.TYPE), *_figure_faults(known, figure, now)]
     if faults:
         raise Refused(*faults)
-    return await accept(session, Sighting(known.campaign, sender.client, wrong.unit, figure), now)
+    sighting = Sighting(known.campaign, sender.client, wrong.unit, figure)
+    ground = Ground({}, Directory({}, {}))
+    await _read_known(session, ground, [sighting])
+    return await _accept(session, ground, sighting, now)
 
 
 async def _cited(session: ReadSession, sender: Sender, campaign: str, cited: str) -> Any:
@@ -106,31 +186,33 @@ def _figure_faults(known: Scope, figure: Figure, now: datetime) -> list[Fault]:
     return faults + [Fault(fault.field.lstrip("."), fault.problem, fault.cure) for fault in judged]
 
 
-_OUTDATE = update(observations).where(observations.c.observation == bindparam("this")).values(current=False)
+_OUTDATE = (
+    update(observations)
+    .where(observations.c.observation == bindparam("this"), observations.c.revision < bindparam("below"), text("current"))
+    .values(current=False)
+)
 
 
-async def accept(session: WriteSession, sighting: Sighting, now: datetime) -> Effect:
+async def _accept(session: WriteSession, ground: Ground, sighting: Sighting, now: datetime) -> Effect:
     """Keep a figure, tell it, and compare it with the unit's own. A newer figure of the same day supersedes the earlier one."""
-    await lock(session, [key_of(sighting.campaign.code, sighting.unit)])
-    row = await _next(session, sighting, now)
+    row = _next(ground.current.get(sighting.key), sighting, now)
+    ground.current[sighting.key] = row
+    add_later(session, observations, row)
     if row["revision"] > 1:
-        await session.execute(_OUTDATE, {"this": row["observation"]})
-    await add(session, observations, row)
+        session.later(_OUTDATE, {"this": row["observation"], "below": row["revision"]})
     event = ObservationAccepted(**{name: row[name] for name in ObservationAccepted.model_fields})
     await outbox.record(session, event, now)
-    await discrepancies.compare_observation(session, sighting.campaign, event, now)
-    return Effect(OBSERVATION, str(row["observation"]), row["revision"])
+    own = ground.own.get((row["campaign"], sighting.unit, row["indicator"]))
+    if own:
+        await discrepancies.compare_observation(session, sighting.campaign, event, own, now)
+    return Effect(OBSERVATION, row["observation"], row["revision"])
 
 
-async def _next(session: ReadSession, sighting: Sighting, now: datetime) -> dict[str, Any]:
+def _next(before: Mapping[str, Any] | None, sighting: Sighting, now: datetime) -> dict[str, Any]:
     figure = sighting.figure
-    about = {
-        "campaign": sighting.campaign.code, "client": sighting.client, "unit": sighting.unit,
-        "indicator": figure.indicator, "as_of": figure.as_of,
-    }  # fmt: skip
-    before = await row_of(session, observations, **about, current=True)
-    return about | {
-        "observation": before.observation if before else new_id(), "revision": before.revision + 1 if before else 1,
+    return {
+        "campaign": sighting.campaign.code, "client": sighting.client, "unit": sighting.unit, "indicator": figure.indicator,
+        "as_of": figure.as_of, "observation": before["observation"] if before else new_id(), "revision": before["revision"] + 1 if before else 1,
         "value": figure.value if figure.value is not None else Decimal(0), "unit_of_measure": figure.unit_of_measure,
         "kind": figure.kind, "note": figure.note, "current": True, "at": now,
     }  # fmt: skip

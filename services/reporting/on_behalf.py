@@ -1,7 +1,7 @@
 """A partner hands in a unit's report: judged like one that the unit hands in itself, open to correction by the unit, never in place of its own."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.reporting import reports, rounds, scope, submissions
 from services.reporting.forms import Reading
@@ -31,21 +31,34 @@ async def submit(session: WriteSession, sender: Sender, data: Any, now: datetime
     faults = scope.type_faults(known.partner, ReportSubmitted.TYPE)
     for place, figure in enumerate(given):
         faults += scope.indicator_faults(known, figure.indicator, f"values.{place}.indicator")
-    about, unit_faults = await scope.own_unit(session, known, named, found.cutoff)
+    about, unit_faults = await scope.find_own_unit(session, known, named, found.cutoff)
     if faults or unit_faults or about is None:
         raise Refused(*faults, *unit_faults)
-    await _must_not_be_the_units_own(session, code, about.id, round)
+    await _must_be_the_senders_own(session, sender, ReportKey(code, about.id, round))
     form = ReportForm(code, about.id, round, Channel.PARTNER, given)
     receipt = await submissions.submit(session, form, System(sender.client, known.partner.title, known.partner.unit), now)
     return Effect(REPORT, receipt.report, receipt.revision)
 
 
-async def _must_not_be_the_units_own(session: WriteSession, campaign: str, unit: str, round: str) -> None:
-    """What a unit handed in or corrected itself, only the unit changes."""
-    await lock(session, [reports.key_of(campaign, unit)])
-    if await reports.channel_of(session, campaign, unit, round) not in {None, Channel.PARTNER}:
-        cure = Message("Chỉ đơn vị được sửa báo cáo do mình nộp: hãy liên hệ đơn vị.")
-        raise Refused(Fault("round", Message("Đơn vị đã tự nộp báo cáo của kỳ này."), cure))
+class ReportKey(NamedTuple):
+    """Which report: of a campaign, a unit and a round."""
+
+    campaign: str
+    unit: str
+    round: str
+
+
+async def _must_be_the_senders_own(session: WriteSession, sender: Sender, key: ReportKey) -> None:
+    """What a unit handed in or corrected itself, only the unit changes; what a partner handed in for it, that partner or the unit."""
+    await lock(session, [reports.key_of(key.campaign, key.unit)])
+    last = await reports.last_sender(session, *key)
+    if last is None or (last.channel == Channel.PARTNER and last.actor == sender.client):
+        return
+    if last.channel == Channel.PARTNER:
+        cure = Message("Chỉ hệ thống đã nộp hoặc chính đơn vị được sửa: hãy liên hệ đơn vị.")
+        raise Refused(Fault("round", Message("Báo cáo của kỳ này do hệ thống khác nộp thay đơn vị."), cure))
+    cure = Message("Chỉ đơn vị được sửa báo cáo do mình nộp: hãy liên hệ đơn vị.")
+    raise Refused(Fault("round", Message("Đơn vị đã tự nộp báo cáo của kỳ này."), cure))
 
 
 def _figure(reading: Reading) -> Figure:

@@ -1,39 +1,62 @@
-"""At which pace a partner comes: events taken in a minute against its quota. What goes beyond is parked, and taken when there is room."""
+"""At which pace a partner comes: events taken in a minute against its quota. What goes beyond stays in its stream until there is room."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
-from services.reporting.models import paces
-from shared.database import WriteSession, row_of, upsert
-from shared.inbox import lock
+from sqlalchemy import String, bindparam, exists, select
 
-KEPT = "paces"
+from services.reporting.models import admissions, inbound, paces
+from services.reporting.states import State
+from shared.database import ReadSession, WriteSession, rows_among, upsert_later
 
-
-async def take(session: WriteSession, client: str, quota: int, now: datetime) -> bool:
-    """Take one of a client's places in this minute; False when none is left. Counted in memory, written once per transaction."""
-    counts: dict[str, tuple[datetime, int]] = session.info.setdefault(KEPT, {})
-    if client not in counts:
-        await lock(session, [f"pace|{client}"])
-        counts[client] = _counted(await row_of(session, paces, client=client), now)
-        session.at_commit(_save)
-    minute, taken = counts[client]
-    current = max(minute, _minute(now))
-    taken = taken if current == minute else 0
-    if taken >= quota:
-        return False
-    counts[client] = current, taken + 1
-    return True
+REVOKED_PACE = 60
+"""Events a minute that are still taken of a partner that was shut out: each is refused, and the rest can wait."""
 
 
-def _counted(row: Any, now: datetime) -> tuple[datetime, int]:
-    return (row.minute, row.taken) if row else (_minute(now), 0)
+class Pace(NamedTuple):
+    """A partner's minute. `quota` is None for one that was never given keys; `blocked`: earlier events of its own must be decided first."""
+
+    quota: int | None
+    taken: int
+    blocked: bool = False
+
+    @property
+    def room(self) -> int | None:
+        """How many more may be taken; None: any number."""
+        if self.blocked:
+            return 0
+        return None if self.quota is None else max(0, self.quota - self.taken)
+
+
+_PARKED = exists().where(inbound.c.client == bindparam("client"), inbound.c.state == State.PARKED)
+_CLIENT = select(bindparam("client", type_=String).label("client")).subquery("asked")
+_ASKED = select(admissions.c.quota, admissions.c.revoked, paces.c.minute, paces.c.taken, _PARKED.label("blocked")).select_from(
+    _CLIENT.outerjoin(admissions, admissions.c.client == _CLIENT.c.client).outerjoin(paces, paces.c.client == _CLIENT.c.client)
+)
+
+
+async def of(session: ReadSession, client: str, now: datetime) -> Pace:
+    """How a partner stands in the minute of `now`."""
+    row = (await session.execute(_ASKED, {"client": client})).one()
+    quota = REVOKED_PACE if row.revoked else row.quota
+    return Pace(quota, row.taken if row.minute == _minute(now) else 0, bool(row.blocked))
+
+
+async def room(session: ReadSession, client: str, now: datetime) -> int | None:
+    """How many of a partner's events may be taken now; None: any number."""
+    return (await of(session, client, now)).room
+
+
+async def count(session: WriteSession, taken: Mapping[str, int], now: datetime) -> None:
+    """So many events of each client have been taken in the minute of `now`, whatever became of them."""
+    if not taken:
+        return
+    minute = _minute(now)
+    before = {row.client: row.taken for row in await rows_among(session, paces, "client", taken) if row.minute == minute}
+    for client, number in sorted(taken.items()):
+        upsert_later(session, paces, {"client": client, "minute": minute, "taken": before.get(client, 0) + number})
 
 
 def _minute(now: datetime) -> datetime:
     return now.replace(second=0, microsecond=0)
-
-
-async def _save(session: WriteSession) -> None:
-    counts = session.info.pop(KEPT, {})
-    await upsert(session, paces, [{"client": client, "minute": minute, "taken": taken} for client, (minute, taken) in sorted(counts.items())])

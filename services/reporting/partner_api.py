@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from services.reporting import admissions, answers, door, intake, ledger
+from services.reporting import admissions, answers, door, envelopes, ledger, queues, verdicts
+from services.reporting.arrivals import Case
 from services.reporting.door import Turnstile
 from services.reporting.examples import REQUEST_BODY
+from services.reporting.states import State
 from shared import streams
 from shared.delivery import Inbound
 from shared.messages import Fault, Forbidden, Message, NotFound
@@ -60,7 +62,7 @@ async def _send(request: Request, response: Response, here: Service, client: str
         raise given
     if given is not None:
         return given
-    here.extras.setdefault("turnstile", Turnstile()).take(client, len(messages), admission.quota, wall_now())
+    _turnstile(here).take(client, len(messages), admission.quota, wall_now())
     receipts = await door.pass_on(here.jetstream, client, messages)
     answer = {"events": [{"receipt": receipt, "href": f"/reporting/api/events/{receipt}"} for receipt in receipts]}
     if key:
@@ -68,6 +70,12 @@ async def _send(request: Request, response: Response, here: Service, client: str
             answers.keep(session, asked, answer, here.now())
     response.headers["location"] = answer["events"][0]["href"]
     return answer
+
+
+def _turnstile(here: Service) -> Turnstile:
+    """Where this process counts what comes by the HTTP door, to be taken in or only to be checked: both cost as much."""
+    found: Turnstile = here.extras.setdefault("turnstile", Turnstile())
+    return found
 
 
 def _whole(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
@@ -88,6 +96,9 @@ def _caller(client: str) -> str:
 async def check(request: Request, here: Here, client: Partner) -> dict[str, Any]:
     """What would become of these events, without sending them: faults by field, none if they would be taken."""
     messages = door.unpack(client, _headers(request), await request.body())
+    async with here.database.read() as session:
+        admission = await admissions.of_client(session, client)
+    _turnstile(here).take(client, len(messages), admission.quota, wall_now())
     language = language_of(request)
     return {"events": [{"faults": _told(await checked(here, message), language)} for message in messages]}
 
@@ -95,7 +106,8 @@ async def check(request: Request, here: Here, client: Partner) -> dict[str, Any]
 async def checked(here: Service, message: Inbound) -> list[Fault]:
     """The faults of one message, found in a transaction that is undone."""
     async with here.database.write() as session, session.undone():
-        return await intake.faults_of(session, message, here.now(), wall_now())
+        envelope = envelopes.read(message, max(here.now(), wall_now()))
+        return await verdicts.faults_of(session, Case("", envelope, here.now()))
 
 
 def _told(faults: list[Fault], language: str) -> list[dict[str, str]]:
@@ -121,7 +133,20 @@ async def one(here: Here, client: Partner, receipt: str) -> dict[str, Any]:
         row = await ledger.by_receipt(session, client, receipt)
     if row is not None:
         return _answer(row)
-    return {"receipt": receipt, "state": ledger.DUPLICATE if decided else ledger.RECEIVED, "faults": []}
+    if decided:
+        return {"receipt": receipt, "state": ledger.DUPLICATE, "faults": []}
+    _, parked = await queues.standing(here, client)
+    if parked is None or int(sequence) < parked.first:
+        return {"receipt": receipt, "state": ledger.RECEIVED, "faults": []}
+    return {"receipt": receipt, "state": State.PARKED, "faults": verdicts.written([parked.reason])}
+
+
+@router.get("/pace")
+async def pace(here: Here, client: Partner) -> dict[str, Any]:
+    """How many events may come in a minute (null: any number), how many were taken in this one, and what is parked in the stream until there is room."""
+    found, parked = await queues.standing(here, client)
+    waits = {"count": parked.number, "since": parked.since, "faults": verdicts.written([parked.reason])} if parked else {"count": 0}
+    return {"quota": found.quota, "taken": found.taken, "parked": waits}
 
 
 async def _is_decided(here: Service, stream: str, sequence: int) -> bool:
@@ -138,4 +163,4 @@ def _no_such() -> NotFound:
 
 def _answer(row: Any) -> dict[str, Any]:
     names = ("receipt", "type", "subject", "faults", "repeats", "sandbox", "happened_at", "received_at", "decided_at", "effect")
-    return {name: getattr(row, name) for name in names} | {"id": row.event, "state": ledger.state_of(row)}
+    return {name: getattr(row, name) for name in names} | {"id": row.event, "state": ledger.state_of(row), "late": ledger.is_late(row)}

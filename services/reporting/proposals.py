@@ -32,7 +32,7 @@ async def propose_work(session: WriteSession, sender: Sender, data: Any, now: da
     day, note = reading.day("day") or units.BEGINNING, reading.text("note", required=False)
     reading.done()
     known = await scope.of(session, sender.client, code)
-    unit, faults = await scope.own_unit(session, known, named, day)
+    unit, faults = await scope.find_own_unit(session, known, named, day)
     faults = [*scope.type_faults(known.partner, WorkReported.TYPE), *_day_faults(day, now), *faults]
     if faults or unit is None:
         raise Refused(*faults)
@@ -58,7 +58,7 @@ async def propose_reorganisation(session: WriteSession, sender: Sender, data: An
     faults = scope.type_faults(known.partner, UnitReorganised.TYPE)
     gone = []
     for named in before:
-        unit, wrong = await scope.own_unit(session, known, named, day - timedelta(days=1))
+        unit, wrong = await scope.find_own_unit(session, known, named, day - timedelta(days=1))
         faults += wrong
         gone += [unit.id] if unit else []
     if faults:

@@ -218,14 +218,14 @@ async def find(session: ReadSession, report: str) -> Any:
     return row
 
 
-async def channel_of(session: ReadSession, campaign: str, unit: str, round: str) -> str | None:
-    """How the version that was accepted last came in; None where no report is."""
+async def last_sender(session: ReadSession, campaign: str, unit: str, round: str) -> Any:
+    """The channel by which the version that was accepted last came in, and its actor; None where no report is."""
     query = (
-        select(versions.c.channel)
+        select(versions.c.channel, versions.c.actor)
         .join(reports, and_(reports.c.report == versions.c.report, reports.c.accepted_revision == versions.c.revision))
         .where(reports.c.campaign == campaign, reports.c.unit == unit, reports.c.round == round)
     )
-    return await session.scalar(query)
+    return (await session.execute(query)).one_or_none()
 
 
 async def figures_of(session: ReadSession, report: str, revision: int) -> list[Any]:

@@ -1,6 +1,7 @@
 """What a partner may say: of which campaign, in which types, about which units. Everything else it says is refused by field."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import select
 from services.reporting.forms import Reading
 from services.reporting.models import partners
 from shared import campaigns, units
-from shared.database import ReadSession, WriteSession, row_of, rows_of, upsert
+from shared.database import ReadSession, WriteSession, rows_among, rows_of, upsert
 from shared.events.campaign import Campaign
 from shared.events.registration import PartnerRegistered
 from shared.events.reporting import IndicatorObserved
@@ -58,11 +59,17 @@ async def register_partner(event: PartnerRegistered, session: WriteSession) -> N
 
 async def of(session: ReadSession, client: str, campaign: str) -> Scope:
     """What a partner may say in a campaign. Raises `NotHeardYet`."""
-    partner = await row_of(session, partners, client=client, campaign=campaign)
-    known = await campaigns.known(session, campaign)
-    if partner is None or known is None:
+    found = (await of_clients(session, [client])).get((client, campaign))
+    if found is None:
         raise NotHeardYet
-    return Scope(known, partner)
+    return found
+
+
+async def of_clients(session: ReadSession, clients: Iterable[str]) -> dict[tuple[str, str], Scope]:
+    """What these partners may say, by client and campaign; what has not been heard yet is left out."""
+    rows = await rows_among(session, partners, "client", set(clients))
+    known = {code: await campaigns.known(session, code) for code in {row.campaign for row in rows}}
+    return {(row.client, row.campaign): Scope(campaign, row) for row in rows if (campaign := known[row.campaign])}
 
 
 def type_faults(partner: Any, kind: str) -> list[Fault]:
@@ -101,26 +108,53 @@ class Named:
         return cls(reading.text("scheme", limit=32), reading.text("value", limit=64), field)
 
 
-async def unit(session: ReadSession, named: Named, on: date) -> tuple[KnownUnit | None, list[Fault]]:
-    """The unit that was called so on a day, or what is wrong with the name."""
-    id = await units.resolve(session, named.scheme, named.value, on)
-    found = await units.known(session, id, on) if id else None
-    if found:
+Asked = tuple[Named, date]
+"""A unit as a partner names it, on a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The units that some names meant on their days, and for each of them itself with all that are above it."""
+
+    found: Mapping[tuple[str, str, date], KnownUnit]
+    lines: Mapping[tuple[str, date], set[str]]
+
+    def named(self, named: Named, on: date) -> KnownUnit | None:
+        """The unit that was called so on a day."""
+        return self.found.get((named.scheme, named.value, on))
+
+
+async def directory(session: ReadSession, asked: Iterable[Asked], *, branches: bool = True) -> Directory:
+    """Find all these units, day by day. `branches`: someone is held to some, so that it matters what is above."""
+    days: defaultdict[date, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for named, on in asked:
+        days[on][named.scheme].add(named.value)
+    found: dict[tuple[str, str, date], KnownUnit] = {}
+    lines: dict[tuple[str, date], set[str]] = {}
+    for on, schemes in days.items():
+        ids = {(scheme, value): id for scheme, values in schemes.items() for value, id in (await units.resolve_all(session, scheme, values, on)).items()}
+        known = await units.on_day(session, on, set(ids.values())) if ids else {}
+        found |= {(*name, on): known[id] for name, id in ids.items() if id in known}
+        if branches:
+            lines |= {(id, on): line for id, line in (await units.lines(session, known, on)).items()}
+    return Directory(found, lines)
+
+
+def own_unit(known: Directory, scope: Scope, named: Named, on: date) -> tuple[KnownUnit | None, list[Fault]]:
+    """The unit that was called so on a day, or what is wrong: no such unit, of another kind, or in no branch to which the partner is held."""
+    found = known.named(named, on)
+    if found is None:
+        problem = Message("Ngày {day} không có đơn vị {scheme}:{value}.", day=f"{on:%d/%m/%Y}", scheme=named.scheme, value=named.value)
+        return None, [Fault(named.field, problem, Message("Hãy kiểm tra mã đơn vị có hiệu lực vào ngày đó."))]
+    branches = scope.partner.units
+    if found.kind in scope.partner.kinds and not (branches and known.lines[found.id, on].isdisjoint(branches)):
         return found, []
-    problem = Message("Ngày {day} không có đơn vị {scheme}:{value}.", day=f"{on:%d/%m/%Y}", scheme=named.scheme, value=named.value)
-    return None, [Fault(named.field, problem, Message("Hãy kiểm tra mã đơn vị có hiệu lực vào ngày đó."))]
+    return found, [Fault(named.field, Message("Hệ thống này không được báo về đơn vị {name}.", name=found.name))]
 
 
-async def own_unit(session: ReadSession, scope: Scope, named: Named, on: date) -> tuple[KnownUnit | None, list[Fault]]:
-    """The same, and the partner may speak about it: its kind, and its branch where the partner is held to some."""
-    found, faults = await unit(session, named, on)
-    if found and not (found.kind in scope.partner.kinds and await _in_branches(session, scope.partner.units, found.id, on)):
-        faults.append(Fault(named.field, Message("Hệ thống này không được báo về đơn vị {name}.", name=found.name)))
-    return found, faults
-
-
-async def _in_branches(session: ReadSession, branches: Sequence[str] | None, unit: str, on: date) -> bool:
-    return not branches or not {unit, *await units.ancestors(session, unit, on)}.isdisjoint(branches)
+async def find_own_unit(session: ReadSession, scope: Scope, named: Named, on: date) -> tuple[KnownUnit | None, list[Fault]]:
+    """The same for one unit alone."""
+    return own_unit(await directory(session, [(named, on)]), scope, named, on)
 
 
 async def partners_of(session: ReadSession, campaign: str) -> Sequence[Any]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.reporting import admissions, intake, participants, rounds, scope
+from services.reporting import admissions, intake, paces, participants, rounds, scope, waiting
 from shared import campaigns, security, units
-from shared.database import WriteSession
+from shared.database import ReadSession, WriteSession
 from shared.delivery import Inbound, Meta
 from shared.events.evaluation import HoldLifted, HoldPlaced
 from shared.events.registration import (
@@ -24,13 +24,21 @@ from shared.events.registration import (
 )
 from shared.inbox import Hears, Touched
 
-WAITING = "waiting"
+WOKEN = "woken"
 
 
 async def settle(session: WriteSession, touched: Sequence[Touched]) -> None:
-    """After a batch that brought a campaign, a partner or a unit: decide the partners' events that waited for it."""
-    with touched[-1].span():
-        await intake.settle_waiting(session, max(one.meta.time for one in touched))
+    """Decide a batch of partners' events; after one that brought a campaign or a partner, the events that waited for it."""
+    if woken := session.info.pop(WOKEN, None):
+        with touched[-1].span():
+            await waiting.wake(session, woken, max(one.meta.time for one in touched))
+    await intake.settle(session)
+
+
+def wake(session: WriteSession, clients: Sequence[str]) -> set[str]:
+    """Have the events of these partners decided that may have waited for what was just heard."""
+    session.info.setdefault(WOKEN, set()).update(clients)
+    return {waiting.key_of(client) for client in clients}
 
 
 hears = Hears("reporting", settle)
@@ -39,7 +47,7 @@ hears = Hears("reporting", settle)
 @hears
 async def on_campaign_published(event: CampaignPublished, session: WriteSession, meta: Meta) -> set[str]:
     await campaigns.on_campaign_published(event, session, meta)
-    return {WAITING}
+    return wake(session, await waiting.for_campaign(session, event.campaign))
 
 
 @hears
@@ -85,7 +93,7 @@ async def on_commitment_approved(event: CommitmentApproved, session: WriteSessio
 @hears
 async def on_partner_registered(event: PartnerRegistered, session: WriteSession, _: Meta) -> set[str]:
     await scope.register_partner(event, session)
-    return {WAITING}
+    return wake(session, [event.client])
 
 
 @hears
@@ -109,11 +117,16 @@ async def on_hold_lifted(event: HoldLifted, session: WriteSession, _: Meta) -> N
 
 
 @hears.inbound
-async def on_inbound(message: Inbound, session: WriteSession, meta: Meta) -> None:
-    await intake.take_in(session, message, meta)
+async def on_inbound(message: Inbound, session: WriteSession, meta: Meta) -> set[str]:
+    return intake.note(session, message, meta)
+
+
+@hears.paced
+async def room(session: ReadSession, client: str, now: datetime) -> int | None:
+    return await paces.room(session, client, now)
 
 
 @hears.tick
 async def on_tick(session: WriteSession, now: datetime, _: datetime | None) -> None:
     await rounds.on_tick(session, now)
-    await intake.on_tick(session, now)
+    await waiting.on_tick(session, now)

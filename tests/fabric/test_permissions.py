@@ -93,6 +93,8 @@ def may_ask(user: str, subject: str) -> bool:
     own = {user.upper(), "CLOCK", *([s for s in STREAMS if s.startswith("INBOUND_")] if user == "reporting" else [])}
     if user == "evaluation" and verb == "CONSUMER.CREATE.EVALUATION":  # open pages hear its own stream live
         return True
+    if user == "reporting" and verb == "STREAM.PURGE":  # what it has decided leaves a partner's stream
+        return stream.startswith("INBOUND_")
     return user in SERVICES and verb == "STREAM.CREATE" and stream in own
 
 

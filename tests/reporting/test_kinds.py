@@ -33,7 +33,7 @@ from shared.events.reporting import (
 )
 from shared.outbox import outbox
 from tests.reporting import world
-from tests.reporting.world import COMMUNE, DISTRICT, OPENED, OTHER, arrive, hear, observed, said, tick
+from tests.reporting.world import COMMUNE, DISTRICT, OPENED, OTHER, arrive, hear, observed, said
 
 NOW = OPENED + timedelta(days=2)
 WORK = "00000000-0000-7000-8000-0000000000aa"
@@ -125,6 +125,17 @@ async def test_a_report_on_behalf_is_corrected_by_its_sender_until_the_unit_corr
     await arrive(movement, message(ReportSubmitted.TYPE, report(), event="e-3"), NOW)
     assert [event.channel for event in await said(movement, ReportAccepted)] == [Channel.PARTNER, Channel.PARTNER, Channel.API]
     assert await refused_fields(movement) == ["round"]
+
+
+async def test_what_one_partner_handed_in_for_a_unit_no_other_partner_changes(movement: Database) -> None:
+    await may_say_all(movement)
+    await may_say_all(movement, client="thue")
+    await arrive(movement, message(ReportSubmitted.TYPE, report()), NOW)
+    await arrive(movement, message(ReportSubmitted.TYPE, report(), client="thue"), NOW)
+    assert await refused_fields(movement) == ["round"]
+    [event] = await said(movement, ReportAccepted)
+    await arrive(movement, message(ReportSubmitted.TYPE, report(), event="e-2"), NOW)
+    assert [(event.report, event.revision) for event in await said(movement, ReportAccepted)] == [(event.report, 1), (event.report, 2)]
 
 
 BAD_REPORTS = {
@@ -240,18 +251,6 @@ async def test_an_event_refused_for_want_of_a_grant_is_taken_once_that_is_given(
     await came_again(movement, (given, NOW))
 
 
-async def test_an_event_for_which_there_was_no_room_is_taken_when_there_is(movement: Database) -> None:
-    await hear(movement, admitted(quota=1))
-    given = [message(OBSERVED, observed(str(30 + number)), event=f"e-{number}") for number in range(12)]
-    for one in given:
-        await arrive(movement, one, NOW)
-    assert (await states(movement))[-1] == "rejected"
-    for minute in range(1, 11):
-        await tick(movement, NOW + timedelta(minutes=minute))
-    await arrive(movement, given[-1], NOW + timedelta(minutes=11))
-    assert await states(movement) == [*["accepted"] * 11, "rejected", "accepted"]
-
-
 async def test_an_event_refused_again_for_the_same_faults_is_told_once_and_counted(movement: Database) -> None:
     for _ in range(3):
         await arrive(movement, message(OBSERVED, observed("x")), NOW)
@@ -283,30 +282,6 @@ async def test_what_is_tried_out_is_judged_in_full_and_touches_nothing(movement:
 
 def admitted(**changes: Any) -> PartnerAdmitted:
     return PartnerAdmitted(**({"client": "kho-bac", "revision": 1, "keys": (), "quota": 2, "at": NOW} | changes))
-
-
-async def test_beyond_its_quota_a_partner_is_parked_with_a_reason_and_taken_in_when_there_is_room(movement: Database) -> None:
-    await hear(movement, admitted(), world.treasury(client="thue"))
-    for number in range(5):
-        await arrive(movement, message(OBSERVED, observed(str(30 + number)), event=f"e-{number}"), NOW)
-    await arrive(movement, message(OBSERVED, observed("30"), client="thue"), NOW)
-    assert [row.state for row in await rows(movement)] == ["accepted", "accepted", "parked", "parked", "parked", "accepted"]
-    assert all(row.faults[0]["vi"] and row.faults[0]["en"] for row in await rows(movement) if row.state == "parked")
-    await tick(movement, NOW + timedelta(seconds=20))
-    assert (await states(movement)).count("parked") == 3
-    await tick(movement, NOW + timedelta(minutes=1))
-    assert (await states(movement)).count("parked") == 1
-    await tick(movement, NOW + timedelta(minutes=2))
-    assert await states(movement) == ["accepted"] * 6
-    async with movement.read() as session:
-        assert [row.value for row in await observations.of_unit(session, world.CODE, COMMUNE) if row.client == "kho-bac"] == [Decimal(34)]
-
-
-async def test_a_flood_beyond_what_may_be_parked_is_refused(movement_on_sqlite: Database) -> None:
-    await hear(movement_on_sqlite, admitted(quota=1))
-    for number in range(13):
-        await arrive(movement_on_sqlite, message(OBSERVED, observed(str(30 + number)), event=f"e-{number}"), NOW)
-    assert await states(movement_on_sqlite) == ["accepted", *["parked"] * 10, "rejected", "rejected"]
 
 
 async def states(database: Database) -> list[str]:

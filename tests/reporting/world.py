@@ -1,6 +1,7 @@
 """A small movement to test with: a province, a district, two communes, a department; three indicators; two rounds; a treasury."""
 
 import json
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from sqlalchemy import select
 
 from services.reporting.reports import ReportForm
 from services.reporting.rules.figures import Figure
-from services.reporting.subscribers import WAITING, hears
+from services.reporting.subscribers import hears
 from shared.clock import LOCAL
 from shared.database import Database
 from shared.delivery import Inbound, Meta
@@ -175,7 +176,7 @@ async def hear(database: Database, *events: Event, now: datetime = APPROVED) -> 
         for event in events:
             meta = Meta(id=new_id(), source="/thidua/x", type=event.TYPE, time=now)
             touched |= set(await hears.handlers[event.TYPE](event, session, meta) or ())
-        meta = Meta(id=new_id(), source="x", type=WAITING, time=now)
+        meta = Meta(id=new_id(), source="x", type="waiting", time=now)
         if touched:
             assert hears.settle
             await hears.settle(session, [Touched(key, meta, nullcontext) for key in sorted(touched)])
@@ -189,10 +190,19 @@ async def tick(database: Database, now: datetime) -> None:
 
 async def arrive(database: Database, message: Inbound, now: datetime) -> None:
     """A partner's message as the inbox hands it over."""
+    await arrive_together(database, [message], now)
+
+
+async def arrive_together(database: Database, messages: Sequence[Inbound], now: datetime) -> None:
+    """Partners' messages in one batch."""
     assert hears.inbound_handler
+    assert hears.settle
     async with database.write() as session:
-        meta = Meta(id=new_id(), source="INBOUND_x", type="inbound", time=now, subject=message.subject)
-        await hears.inbound_handler(message, session, meta)
+        touched: set[str] = set()
+        for message in messages:
+            meta = Meta(id=new_id(), source="INBOUND_x", type="inbound", time=now, subject=message.subject)
+            touched |= set(await hears.inbound_handler(message, session, meta) or ())
+        await hears.settle(session, [Touched(key, meta, nullcontext) for key in sorted(touched)])
 
 
 async def said(database: Database, kind: type[Event]) -> list[Any]:

@@ -7,11 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from services.reporting import admissions, door, guides, ledger, participants, scope
+from services.reporting import admissions, door, guides, ledger, participants, queues, scope
 from services.reporting.guides import Place
 from services.reporting.pages.reconcile import READERS
 from services.reporting.pages.words import PARTNER_STATES
 from services.reporting.partner_api import checked
+from services.reporting.states import State
 from shared import audit
 from shared.clock import LOCAL, local_date
 from shared.database import ReadSession
@@ -93,9 +94,13 @@ async def _page(
         day = await ledger.day(session, client, _midnight(here))
         rows = [row for row in await ledger.listed(session, "", client, SHOWN) if row.received_at >= _midnight(here)]
         mend = await ledger.to_mend(session, client)
+    _, parked = await queues.standing(here, client)
+    if parked:
+        for state in (ledger.RECEIVED, State.PARKED):
+            day.states[state] += parked.number
     return render(
         request, "partner.html", campaign=found, partner=partner, admission=admission, day=day, rows=rows, states=PARTNER_STATES, mend=mend,
-        state_of=ledger.state_of, whole=_whole, may_send=_may_send(officer, partner), pasted=pasted, faults=faults, outcome=outcome,
+        parked=parked, state_of=ledger.state_of, is_late=ledger.is_late, whole=_whole, may_send=_may_send(officer, partner), pasted=pasted, faults=faults, outcome=outcome,
     )  # fmt: skip
 
 

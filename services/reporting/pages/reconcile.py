@@ -89,7 +89,7 @@ async def show_inbound(request: Request, here: Here, officer: SignedIn, event: s
         campaign = await participants.campaign_named(session, "")
     trace = trace_id_of(row.traceparent) or ""
     return render(
-        request, "inbound_event.html", campaign=campaign, row=row, states=STATES, body=_readable(row.body), trace=trace, services=SERVICES,
+        request, "inbound_event.html", campaign=campaign, row=row, states=STATES, late=ledger.is_late(row), body=_readable(row.body), trace=trace, services=SERVICES,
         trace_page=here.settings.trace_page.replace("{trace_id}", trace),
     )  # fmt: skip
 

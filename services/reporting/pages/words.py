@@ -2,8 +2,8 @@
 
 from services.reporting import ledger
 from services.reporting.completeness import Standing
-from services.reporting.intake import State
 from services.reporting.sheets import ACCEPTED, RETURNED
+from services.reporting.states import State
 from shared.events.campaign import UnitKind
 from shared.events.reporting import Channel, ValueKind
 from shared.messages import Message

@@ -1,0 +1,118 @@
+"""What becomes of partners' events: one verdict for each, figures read for all of them at once; and a refusal told to its sender."""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from services.reporting import envelopes, observations
+from services.reporting.arrivals import Case, is_figure
+from services.reporting.envelopes import Envelope
+from services.reporting.forms import is_sound
+from services.reporting.kinds import KINDS
+from services.reporting.models import inbound, partners
+from services.reporting.scope import Effect, NotHeardYet, Sender
+from services.reporting.states import State
+from shared import outbox, telemetry
+from shared.database import ReadSession, WriteSession
+from shared.events.reporting import EventRejected, FieldFault
+from shared.messages import Fault, Message, Refused
+
+Verdict = dict[str, Any]
+"""What is to be written of an event; nothing while it must wait, or where it is refused: then its envelope has faults."""
+
+
+async def of(session: WriteSession, stage: Sequence[Case]) -> dict[str, Verdict]:
+    """The verdicts on events of one stage, by row. Those that are refused have changed nothing."""
+    found = {case.row: await _judged(case, _alone(session, case)) for case in stage if not is_figure(case.envelope)}
+    figures = [case for case in stage if is_figure(case.envelope)]
+    if figures:
+        ground = await observations.ground_of(session, [(case.envelope.client, case.envelope.data) for case in figures])
+        for case in figures:
+            found[case.row] = await _judged(case, observations.take(session, ground, _sender(case), case.envelope.data, case.now))
+    return found
+
+
+async def _judged(case: Case, becoming: Awaitable[Effect]) -> Verdict:
+    try:
+        with telemetry.within(case.trace):
+            effect = await becoming
+    except NotHeardYet:
+        return {}
+    except Refused as refusal:
+        case.envelope.faults.extend(refusal.faults)
+        return {}
+    what = f"{envelopes.SANDBOX}:{effect}" if case.envelope.sandbox else str(effect)
+    return {"state": State.ACCEPTED, "effect": what, "effect_revision": effect.revision, "faults": [], "decided_at": case.now}
+
+
+async def _alone(session: WriteSession, case: Case) -> Effect:
+    """What an event becomes by itself. In the sandbox everything is done as in earnest, and then undone."""
+    kind = KINDS[case.envelope.type]
+    if not case.envelope.sandbox:
+        return await kind(session, _sender(case), case.envelope.data, case.now)
+    async with session.undone():
+        return await kind(session, _sender(case), case.envelope.data, case.now)
+
+
+def _sender(case: Case) -> Sender:
+    return Sender(case.envelope.client, case.envelope.id)
+
+
+async def faults_of(session: WriteSession, case: Case) -> list[Fault]:
+    """What would be wrong with an event that nothing stands against. Whoever asks undoes the transaction."""
+    envelope = case.envelope
+    if envelope.id and not envelope.faults and not await _judged(case, _alone(session, case)) and not envelope.faults:
+        envelope.faults.append(UNREGISTERED)
+    return envelope.faults
+
+
+UNREGISTERED = Fault(
+    "campaign",
+    Message("Không có phong trào này, hoặc hệ thống chưa đăng ký với phong trào."),
+    Message("Hãy kiểm tra mã phong trào, hoặc đăng ký hệ thống với Thường trực Hội đồng."),
+)
+
+_SUPERSEDE = (
+    update(inbound)
+    .where(inbound.c.client == bindparam("of"), inbound.c.effect == bindparam("what"), inbound.c.superseded_by.is_(None))
+    .where(inbound.c.effect_revision < bindparam("below"))
+    .values(superseded_by=bindparam("by"))
+)
+
+
+def supersede(session: WriteSession, row: Mapping[str, Any]) -> None:
+    """An event that became a further revision takes the place of the ones before it, at the next flush."""
+    if row["effect_revision"] and row["effect_revision"] > 1:
+        session.later(_SUPERSEDE, {"of": row["client"], "what": row["effect"], "below": row["effect_revision"], "by": row["id"]})
+
+
+def written(faults: Sequence[Fault]) -> list[dict[str, Any]]:
+    """Faults as they are kept, in both languages."""
+    return [fault.model_dump() for fault in _told(faults)]
+
+
+def _told(faults: Sequence[Fault]) -> tuple[FieldFault, ...]:
+    return tuple(FieldFault(field=f.field, vi=f.render("vi"), en=f.render("en")) for f in faults)
+
+
+async def refuse(session: WriteSession, case: Case, state: State = State.REJECTED) -> Verdict:
+    """Tell the sender what is wrong; returns what is to be written of the event."""
+    envelope = case.envelope
+    event = EventRejected(
+        campaign=await _campaign_of(session, envelope), client=envelope.client, event=envelope.id, faults=_told(envelope.faults), at=case.now
+    )
+    with telemetry.within(case.trace):
+        await outbox.record(session, event, case.now, client=envelope.client)
+    return {"state": state, "faults": written(envelope.faults), "decided_at": case.now}
+
+
+_ANY_CAMPAIGN = select(partners.c.campaign).where(partners.c.client == bindparam("client")).order_by(partners.c.campaign).limit(1)
+
+
+async def _campaign_of(session: ReadSession, envelope: Envelope) -> str:
+    """The campaign that the event names, if it does, else one for which the partner is registered."""
+    named = envelope.data.get("campaign") if isinstance(envelope.data, dict) else None
+    if isinstance(named, str) and 0 < len(named) <= 64 and is_sound(named):
+        return named
+    return await session.scalar(_ANY_CAMPAIGN, {"client": envelope.client}) or ""
