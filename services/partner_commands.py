@@ -9,22 +9,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
-from services import local
+from services import partner_access
 from services.local import COMMAND_LINE, database_of
 from services.registration import campaigns, partner_keys, partners
 from services.registration.partner_keys import Terms
 from services.registration.partners import PartnerForm
-from shared import broker, broker_keys, permissions, security
+from shared import broker_keys, permissions, security
 from shared.database import ReadSession
 from shared.events.campaign import UnitKind
 from shared.events.contract import inbound_types
 from shared.events.reporting import IndicatorObserved, UnitRef
-from shared.messages import Refused
-from shared.settings import SERVICES, Settings
-
-RELOAD_SECONDS = 5.0
+from shared.settings import Settings, SettingsRefused
 
 
 def declare(verb: argparse.ArgumentParser) -> None:
@@ -49,9 +44,10 @@ def declare(verb: argparse.ArgumentParser) -> None:
     keys = action("keys", "Make the NATS keys of the services and the operator where they are missing.", "keys /etc/thidua/keys")
     keys.add_argument("folder", type=Path)
     export = action("export", "Print the broker's accounts, an include file of nats-server.", "export --keys DIR --to accounts.conf --reload")
-    export.add_argument("--keys", type=Path, required=True, metavar="DIR", help="where `thidua partners keys` put the public keys")
-    export.add_argument("--to", type=Path, metavar="FILE", help="write it here, whole or not at all")
+    export.add_argument("--keys", type=Path, metavar="DIR", help="where `thidua partners keys` put the public keys (THIDUA_BROKER_KEYS)")
+    export.add_argument("--to", type=Path, metavar="FILE", help="write it here, whole or not at all (THIDUA_BROKER_ACCOUNTS)")
     export.add_argument("--reload", action="store_true", help="have the running broker read it; nobody is disconnected but who was shut out")
+    export.add_argument("--watch", action="store_true", help="for ever: write and reload whenever the table changed, and make partners' streams and places")
 
 
 def _declare_add(add: argparse.ArgumentParser) -> None:
@@ -175,7 +171,7 @@ async def revoke(given: argparse.Namespace, settings: Settings) -> int:
     """Shut out."""
     async with database_of(settings, "registration") as database, database.write() as session:
         await partner_keys.revoke(session, COMMAND_LINE, given.client, security.wall_now())
-    print(f"{given.client}: shut out; `thidua partners export --reload` ends its connections to the broker", file=sys.stderr)
+    print(f"{given.client}: shut out; where no `thidua partners export --watch` runs, --reload ends its connections to the broker", file=sys.stderr)
     return 0
 
 
@@ -188,34 +184,20 @@ async def keys(given: argparse.Namespace, _: Settings) -> int:
 
 async def export(given: argparse.Namespace, settings: Settings) -> int:
     """The broker's accounts."""
-    own = broker_keys.public_keys(given.keys, permissions.USERS)
-    async with database_of(settings, "registration") as database, database.read() as session:
-        admitted = await partner_keys.nkeys_of_all(session, security.wall_now())
-        known: dict[str, list[str]] = {client: [] for client in await partners.clients(session)}
-    hears = [local.hears_of(service) for service in SERVICES]
-    text = permissions.render(permissions.accounts(hears, own, known | admitted))
-    if given.to is None:
+    ring = partner_access.keyring(settings, given.keys, given.to)
+    if given.watch:
+        if ring.accounts is None:
+            raise SettingsRefused("THIDUA_BROKER_ACCOUNTS: name the broker's include file, here or by --to.")
+        await partner_access.watch(settings, ring)
+    async with database_of(settings, "registration") as database:
+        text = await partner_access.text(database, ring.keys)
+    if ring.accounts is None:
         print(text)
         return 0
-    fresh = given.to.with_name(given.to.name + ".new")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(given.to)
+    partner_access.write(ring.accounts, text)
     if given.reload:
-        await _reload(settings.model_copy(update={"nats_seed": SecretStr(broker_keys.seed_of(given.keys, permissions.SYSTEM))}))
+        await partner_access.reload(settings, ring.keys)
     return 0
-
-
-async def _reload(settings: Settings) -> None:
-    """Have every server of the broker read its configuration again; a server that finds a fault keeps the one it has and says so."""
-    connection = await broker.open_once(settings)
-    try:
-        for server in await broker.servers(connection):
-            answer = json.loads((await connection.request(f"$SYS.REQ.SERVER.{server}.RELOAD", b"", timeout=RELOAD_SECONDS)).data)
-            if fault := answer.get("error"):
-                raise Refused.because("Máy chủ NATS không nhận cấu hình mới: {reason}", reason=fault.get("description", fault))
-            print(f"{server}: reloaded", file=sys.stderr)
-    finally:
-        await connection.close()
 
 
 Action = Callable[[argparse.Namespace, Settings], Awaitable[int]]

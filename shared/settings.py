@@ -28,6 +28,14 @@ class Settings(BaseModel):
     nats_seed: SecretStr | None = Field(
         default=None, description="Seed of this process's NATS key, where the broker asks for one; `thidua partners keys` makes them."
     )
+    broker_keys: Path | None = Field(
+        default=None, description="Folder of the NATS keys that `thidua partners keys` makes; needed by `thidua partners export` alone."
+    )
+    broker_accounts: Path | None = Field(
+        default=None,
+        description="The broker's include file of accounts, where other systems are connected: `thidua partners export --watch` keeps it equal to the "
+        "partners' table, registration and `thidua doctor` look whether it is.",
+    )
     nats_monitor_url: str = Field(
         default="",
         description="Monitoring address of each server of the broker named above, separated by commas, for example http://broker:8222; "

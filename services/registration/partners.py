@@ -150,3 +150,13 @@ async def clients(session: ReadSession) -> list[str]:
     """The client names of all active partner systems, whatever their campaign: each has a stream of its own."""
     query = select(PartnerSystem.client).where(PartnerSystem.active).distinct().order_by(PartnerSystem.client)
     return list(await session.scalars(query))
+
+
+async def listening(session: ReadSession) -> set[str]:
+    """Those of them that were not shut out: each has places of its own to listen at."""
+    return set(await clients(session)) - await partner_keys.shut_out(session)
+
+
+async def not_listening(session: ReadSession) -> set[str]:
+    """All other systems that were ever registered."""
+    return set(await session.scalars(select(PartnerSystem.client).distinct())) - await listening(session)

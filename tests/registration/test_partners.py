@@ -1,5 +1,6 @@
 """Partner systems: registered with keys that are shown once, rotated with an overlap, shut out at once; by page and by command."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -234,6 +235,25 @@ async def test_the_page_shows_scope_and_terms_as_they_are_and_changes_them(town:
     assert (await town.post("/registration/partners/nobody/change", **form)).status_code == 404
     held = await town.post("/registration/partners/kho-bac/change", **form | {"title": "Khác"})
     assert (held.status_code, "Tệp của phong trào quy định mục này." in held.text) == (409, True)
+
+
+async def test_on_a_broker_without_accounts_registration_itself_makes_a_partners_places_and_takes_them_away(town: Town) -> None:
+    async def listens() -> bool:
+        found = await town.service.jetstream.consumers_info("REPORTING")
+        return "partner-thue" in {consumer.name for consumer in found}
+
+    async def until(wanted: bool) -> None:
+        async with asyncio.timeout(10):
+            while await listens() != wanted:
+                await asyncio.sleep(0.02)
+
+    await register(town.service.database)
+    await until(True)
+    await town.browse("van-hanh")
+    assert (await town.post("/registration/partners/thue/revoke")).status_code == 303
+    await until(False)
+    assert (await town.post("/registration/partners/thue/admit")).status_code == 200
+    await until(True)
 
 
 async def test_who_is_no_operator_sees_the_systems_and_changes_nothing(town: Town) -> None:
