@@ -120,11 +120,12 @@ async def guide(request: Request, here: Here, officer: SignedIn, client: str) ->
     async with here.database.read() as session:
         partner = await _partner(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
+        admission = await admissions.of_client(session, client)
     place = Place(client, partner.campaign, here.settings.nats_url, here.settings.public_url or str(request.base_url).rstrip("/"))
     allowed = tuple(partner.types) if partner.types is not None else (IndicatorObserved.TYPE,)
     return render(
         request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed), heard=guides.heard(place),
-        listening=guides.listening(place), pretty=_pretty,
+        listening=guides.listening(place), signing=guides.signing(place), signs=bool(admission and admission.signing_keys), pretty=_pretty,
     )  # fmt: skip
 
 
