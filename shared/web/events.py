@@ -1,6 +1,7 @@
 """From an event's id to the event: what was said, when it left, which trace it belongs to, when it was applied here."""
 
 import json
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -31,7 +32,8 @@ async def shown(request: Request, officer: SignedIn, service: Here, event: str) 
     if said is None and heard is None:
         raise NotFound(Fault("event", Message("Dịch vụ này không biết sự kiện {event}.", event=event[:100])))
     body = json.dumps(json.loads(said.body), ensure_ascii=False, indent=2) if said else ""
-    trace = trace_id_of((said or heard).traceparent) or ""
+    known: Any = said or heard
+    trace = trace_id_of(known.traceparent) or ""
     return render(
         request, "common/event.html", event=event, said=said, heard=heard, body=body, trace=trace,
         trace_page=service.settings.trace_page, services=SERVICES,
