@@ -110,8 +110,8 @@ async def change(given: argparse.Namespace, settings: Settings) -> int:
         campaign = await campaigns.chosen(session, given.campaign)
         row = await partners.find(session, campaign, given.client)
         await partners.change(session, COMMAND_LINE, campaign, _scoped(partners.form_of(row), given), now)
-        if door := (await partner_keys.admissions(session)).get(given.client):
-            await partner_keys.change(session, COMMAND_LINE, given.client, _agreed(partner_keys.terms_of(door), given), now)
+        door = (await partner_keys.admissions(session)).get(given.client)
+        await partner_keys.change(session, COMMAND_LINE, given.client, _agreed(partner_keys.terms_of(door) if door else Terms(), given), now)
     return await show(given, settings)
 
 
@@ -125,7 +125,8 @@ def _scoped(form: PartnerForm, given: argparse.Namespace) -> PartnerForm:
 
 def _agreed(terms: Terms, given: argparse.Namespace) -> Terms:
     keys = terms.signing_keys if given.signing_key is None else tuple(given.signing_key)
-    return Terms(given.quota or terms.quota, terms.contact if given.contact is None else given.contact, keys)
+    quota = terms.quota if given.quota is None else given.quota
+    return Terms(quota, terms.contact if given.contact is None else given.contact, keys)
 
 
 async def show(given: argparse.Namespace, settings: Settings) -> int:

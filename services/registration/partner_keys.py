@@ -57,6 +57,8 @@ async def admit(session: WriteSession, actor: Officer | System, client: str, ter
 async def change(session: WriteSession, actor: Officer | System, client: str, terms: Terms, now: datetime) -> None:
     """Other terms from now on, by the same keys. A system that is shut out stays so: the terms are those on which it may be let in again."""
     must_operate(actor)
+    if terms == Terms() and await session.get(PartnerClient, client) is None:
+        return  # it was never let in, and would be on these terms anyway
     row = await _held(session, client)
     before = terms_of(row)
     _agree(row, terms)

@@ -303,4 +303,7 @@ def test_the_command_registers_lists_rotates_revokes_and_exports(tmp_path: Path,
     back = json.loads(run("partners", *at, "change", "thue", "--unsigned", "--everywhere"))
     assert (back["quota"], back["signing_keys"], back["registered"][0]["units"]) == (70, [], [])
     assert main(["partners", *at, "change", "kho-bac", "--title", "x"]) == 1
+    assert json.loads(run("partners", *at, "change", "kho-bac"))["quota"] is None
+    assert main(["partners", *at, "change", "kho-bac", "--quota", "0"]) == 1
+    assert json.loads(run("partners", *at, "change", "kho-bac", "--quota", "120"))["quota"] == 120
     assert main(["partners", *at, "rotate", "nobody"]) == 1

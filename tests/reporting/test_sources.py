@@ -89,6 +89,10 @@ async def test_the_people_whom_an_event_is_about_and_those_who_answer_for_the_sy
     allowed = {one: [(await desk.see(one, event)).status_code for event in (about, refused)] for one in (clerk(COMMUNE), clerk(DEPARTMENT), clerk(OTHER))}
     assert list(allowed.values()) == [[200, 403], [200, 200], [403, 403]]
     assert (await desk.see(clerk(OTHER), f"/sources/{COMMUNE}/{DISBURSED}")).status_code == 404
+    for who, ways in ((clerk(COMMUNE), []), (clerk(DEPARTMENT), ["/partners/kho-bac"]), (AUDITOR, ["/inbound", "/partners/kho-bac"])):
+        shown = (await desk.see(who, about)).text.split("<h1>", 1)
+        leads = [way for way in links(shown[0].split("<main", 1)[1] + shown[1], "") if way in {"/inbound", "/partners/kho-bac"}]
+        assert leads == ways, "nobody is led to what is closed to them"
     path = (await desk.see(clerk(COMMUNE), re.search(r"/fragments/path/[0-9a-f]{32}", (await desk.see(clerk(COMMUNE), about)).text)[0])).text
     assert (ObservationAccepted.TYPE in path, links(path, "events/")) == (True, [])
     assert (await desk.see(AUDITOR, "/fragments/path/x%25")).status_code == 404

@@ -86,21 +86,25 @@ async def show_inbound(request: Request, here: Here, officer: SignedIn, event: s
     """One partner's event whole: attributes, body, faults."""
     async with here.database.read() as session:
         row = await ledger.find(session, event)
-        if not await _may_read(session, officer, row, local_date(here.now())):
+        partner = await scope.newest(session, row.client)
+        if not await _may_read(session, officer, row, partner, local_date(here.now())):
             officer.must_hold(*READERS)
         campaign = await participants.campaign_named(session, "")
     return render(
         request, "inbound_event.html", campaign=campaign, row=row, states=STATES, body=_readable(row.body),
         trace=trace_id_of(row.traceparent) or "", services=SERVICES, trace_page=here.settings.trace_page,
+        partner=partner, reads_all=officer.holds(*READERS), looks_after=_looks_after(officer, partner),
     )  # fmt: skip
 
 
-async def _may_read(session: ReadSession, officer: Officer, row: Any, today: date) -> bool:
-    """Whoever reads all of them; the people of the unit that answers for the system; and those who see the unit that the event is about."""
-    if officer.holds(*READERS):
-        return True
-    partner = await scope.newest(session, row.client)
-    if partner is not None and partner.unit == officer.unit:
+def _looks_after(officer: Officer, partner: Any) -> bool:
+    """Whoever reads all events, and the people of the unit that answers for the system."""
+    return officer.holds(*READERS) or (partner is not None and partner.unit == officer.unit)
+
+
+async def _may_read(session: ReadSession, officer: Officer, row: Any, partner: Any, today: date) -> bool:
+    """Whoever looks after the system, and those who see the unit that the event is about."""
+    if _looks_after(officer, partner):
         return True
     unit = await sources.unit_of(session, row.effect)
     return unit is not None and unit in (await security.visible_units(session, officer, today) or {unit})
