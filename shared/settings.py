@@ -54,6 +54,9 @@ class Settings(BaseModel):
     smtp_url: str = Field(default="", description="Mail server, smtp://host:port or smtps://user:password@host; empty sends no mail.")
     mail_from: str = Field(default="thidua@laichau.example", description="Sender of letters.")
     public_url: str = Field(default="", description="Address by which people reach the pages, for links in letters.")
+    public_nats_url: str = Field(
+        default="", description="Address by which other systems reach the broker, for their guide; empty shows THIDUA_NATS_URL without name and password."
+    )
     otlp_endpoint: str = Field(default="", description="OTLP/HTTP collector for traces, for example http://127.0.0.1:4318; empty sends none.")
     trace_page: str = Field(default="", description="Address of a trace page with {trace_id}, linked from events.")
     backups: Path | None = Field(

@@ -1,15 +1,18 @@
 """What a partner needs for its first event: its addresses, and commands that work as they stand, for the tools that partners have."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from services.reporting import examples
+from shared.broker import servers_of
 from shared.delivery import STRUCTURED
 from shared.events import REGISTRY
 from shared.events.asyncapi import CLIENT, subject_of, subjects_for
 from shared.events.catalogue import schema_of
 from shared.events.contract import inbound_types
 from shared.events.reporting import IndicatorObserved
+from shared.settings import Settings
 from shared.streams import durable_of_client
 
 
@@ -26,6 +29,11 @@ class Place:
     def subject(self) -> str:
         """Where it sends what it sends most: what it sees of a unit."""
         return subject_of(IndicatorObserved).replace(CLIENT, self.client)
+
+
+def nats_address(settings: Settings) -> str:
+    """Where partners reach the broker, one server of it: it names the others by itself. The services' own address may hold their own password."""
+    return settings.public_nats_url or re.sub(r"//[^/@]*@", "//", servers_of(settings.nats_url)[0])
 
 
 @dataclass(frozen=True)

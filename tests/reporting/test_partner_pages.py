@@ -153,6 +153,16 @@ async def test_the_guide_has_subjects_schemas_examples_and_commands(desk: Desk) 
     assert "inbound.kho-bac.report.submitted.v1" not in less
 
 
+async def test_the_guide_names_the_address_for_partners_and_never_the_services_own_password(desk: Desk) -> None:
+    for changes, wanted in (
+        ({"nats_url": "nats://thidua:secret@n1:4222,nats://thidua:secret@n2:4222"}, "nats://n1:4222"),
+        ({"nats_url": "nats://thidua:secret@n1:4222", "public_nats_url": "tls://nats.tinh.example:4222"}, "tls://nats.tinh.example:4222"),
+    ):
+        desk.service.settings = desk.service.settings.model_copy(update=changes)
+        page = html.unescape((await desk.see(OWNER, "/partners/kho-bac/guide")).text)
+        assert (f"nats --server {wanted} " in page, "secret@" in page, page.count("//thidua:")) == (True, False, 0), re.findall(r".*secret.*", page)
+
+
 async def test_every_example_of_the_guide_passes_the_check_but_for_what_it_names(desk: Desk) -> None:
     for one in guides.said(Place("kho-bac", world.CODE, "", ""), inbound_types()):
         answer = await post(desk, json.dumps(one.example), path="events/check", content_type=STRUCTURED)

@@ -166,7 +166,7 @@ async def guide(request: Request, here: Here, officer: SignedIn, client: str) ->
         partner = await _partner(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
         admission = await admissions.of_client(session, client)
-    place = Place(client, partner.campaign, here.settings.nats_url, here.settings.public_url or str(request.base_url).rstrip("/"))
+    place = Place(client, partner.campaign, guides.nats_address(here.settings), here.settings.public_url or str(request.base_url).rstrip("/"))
     allowed = tuple(partner.types) if partner.types is not None else (IndicatorObserved.TYPE,)
     return render(
         request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed), heard=guides.heard(place),
