@@ -64,10 +64,11 @@ async def provision(settings: Settings) -> list[str]:
     partners = importlib.import_module("services.registration.partners")
     async with database_of(settings, "registration") as database, database.read() as session:
         clients: list[str] = await partners.clients(session)
+        listening: set[str] = await partners.listening(session)
     connection = await broker.open_once(settings)
     try:
         configs = streams.stream_configs(clients, settings.replicas)
-        places = [*streams.durables([hears_of(service) for service in SERVICES], clients), *streams.partner_durables(clients)]
+        places = [*streams.durables([hears_of(service) for service in SERVICES], clients), *streams.partner_durables(listening)]
         return await streams.provision(connection.jetstream(), configs, places)
     finally:
         await connection.close()

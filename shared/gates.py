@@ -7,6 +7,8 @@ import asyncio
 import logging
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,6 +32,7 @@ OLDEST = "2.14.3"
 PATIENCE_SECONDS = 60.0
 REST_SECONDS = 0.5
 MONITOR_SECONDS = 3.0
+CLOCKS_APART = timedelta(seconds=2)
 WEB_ADDRESS = TypeAdapter(HttpUrl)
 
 
@@ -59,6 +62,8 @@ class Server(BaseModel):
     server_name: str
     version: str
     jetstream: JetStream = JetStream()
+    config_load_time: datetime | None = None
+    """When it read its files last."""
 
 
 async def check(settings: Settings, hears: Sequence[Hears], patience: float = PATIENCE_SECONDS) -> None:
@@ -252,3 +257,10 @@ def _rank(version: str) -> tuple[int, int, int, bool]:
 async def servers_of(settings: Settings) -> tuple[list[Server], int]:
     """What each server of the broker says of itself, and how many do not answer."""
     return await _servers(_addresses(settings))
+
+
+async def behind(settings: Settings, file: Path) -> list[str]:
+    """The servers that have not read their files again since this one was written."""
+    written = datetime.fromtimestamp((await asyncio.to_thread(file.stat)).st_mtime, UTC) - CLOCKS_APART
+    servers, _ = await servers_of(settings)
+    return [server.server_name for server in servers if server.config_load_time and server.config_load_time < written]

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import nats.errors
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
-from sqlalchemy import Column, String, Table, bindparam, delete, select
+from sqlalchemy import Column, Index, String, Table, bindparam, delete, select
 
 from shared import deadletters, telemetry
 from shared.clock import Clock, advance, is_early
-from shared.columns import among
+from shared.columns import among, end_of_trace
 from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new, is_outage
 from shared.delivery import Delivery, Inbound, Meta
 from shared.events.clock import MinuteTicked
@@ -39,6 +39,7 @@ inbox = Table(
     Column("recorded", Instant),
     Column("traceparent", String(64)),
 )
+Index("inbox_trace", end_of_trace(inbox.c.traceparent))
 
 MAX_DELIVER = 8
 NAK_SECONDS = (0.2, 0.5, 1, 2, 5, 10, 20)

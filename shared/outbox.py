@@ -11,7 +11,7 @@ import asyncpg
 from nats.js import JetStreamContext
 from sqlalchemy import Column, CursorResult, Index, Integer, String, Table, Text, bindparam, func, select, update
 
-from shared.columns import among
+from shared.columns import among, end_of_trace
 from shared.database import Database, Instant, WriteSession, add, fabric
 from shared.events import Event
 from shared.identity import new_id
@@ -35,6 +35,8 @@ outbox = Table(
     Column("sent", Instant),
 )
 Index("outbox_unsent", outbox.c.position, sqlite_where=outbox.c.sent.is_(None), postgresql_where=outbox.c.sent.is_(None))
+
+Index("outbox_trace", end_of_trace(outbox.c.traceparent))
 
 WINDOW = 200
 POLL_SECONDS = 1.0

@@ -4,6 +4,7 @@ The services share one account; each partner has an account of its own, into whi
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ USERS = (OPERATOR, SYSTEM, *SERVICES)
 DOMAIN = "thidua"
 """Partners reach JetStream by this domain name: the plain prefix would mean an account's own JetStream, and theirs have none."""
 API = "$JS.API"
+_HOLDER = re.compile(r"^ *\{ nkey: (\w+)\b.*\}  # (\S+)$", re.MULTILINE)
 PARTNER_API = f"$JS.{DOMAIN}.API"
 
 
@@ -98,11 +100,14 @@ def _at(stream: str, durable: str) -> list[str]:
 
 
 def accounts(hears: Sequence[Hears], own: Mapping[str, str], partners: Mapping[str, Sequence[str]]) -> list[Account]:
-    """All accounts. `own` are the public keys of `USERS`, `partners` the keys of each client that hold now (none: it is shut out)."""
+    """All accounts. `own` are the public keys of `USERS`, `partners` the keys of each client that hold now.
+
+    One without keys keeps its account, empty: taken out and put in again by reloads, an account reaches nothing of what it imports.
+    """
     clients = sorted(partners)
     users = [User(OPERATOR, (own[OPERATOR],)), *(service(h, own[h.service], clients) for h in hears)]
     system = Account(SYSTEM_ACCOUNT, (User(SYSTEM, (own[SYSTEM],)),))
-    return [system, Account(ACCOUNT, tuple(users)), *(partner(client, partners[client]) for client in clients if partners[client])]
+    return [system, Account(ACCOUNT, tuple(users)), *(partner(client, partners[client]) for client in clients)]
 
 
 def render(listed: Sequence[Account]) -> str:
@@ -111,6 +116,19 @@ def render(listed: Sequence[Account]) -> str:
     for account in listed:
         lines += [f"  {_text(account.name)} {{", *_inside(account, listed), "  }"]
     return "\n".join([*lines, "}", f"system_account: {SYSTEM_ACCOUNT}", ""])
+
+
+def holders(text: str) -> dict[str, set[str]]:
+    """Whose keys an include file holds: public keys by the name of the user, read back from what `render` wrote."""
+    found: dict[str, set[str]] = {}
+    for nkey, name in _HOLDER.findall(text):
+        found.setdefault(name, set()).add(nkey)
+    return found
+
+
+def partners_in(text: str) -> dict[str, set[str]]:
+    """The same for partners alone."""
+    return {name: nkeys for name, nkeys in holders(text).items() if name not in USERS}
 
 
 def _inside(account: Account, listed: Sequence[Account]) -> list[str]:

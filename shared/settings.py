@@ -28,6 +28,14 @@ class Settings(BaseModel):
     nats_seed: SecretStr | None = Field(
         default=None, description="Seed of this process's NATS key, where the broker asks for one; `thidua partners keys` makes them."
     )
+    broker_keys: Path | None = Field(
+        default=None, description="Folder of the NATS keys that `thidua partners keys` makes; needed by `thidua partners export` alone."
+    )
+    broker_accounts: Path | None = Field(
+        default=None,
+        description="The broker's include file of accounts, where other systems are connected: `thidua partners export --watch` keeps it equal to the "
+        "partners' table, registration and `thidua doctor` look whether it is.",
+    )
     nats_monitor_url: str = Field(
         default="",
         description="Monitoring address of each server of the broker named above, separated by commas, for example http://broker:8222; "
@@ -46,6 +54,9 @@ class Settings(BaseModel):
     smtp_url: str = Field(default="", description="Mail server, smtp://host:port or smtps://user:password@host; empty sends no mail.")
     mail_from: str = Field(default="thidua@laichau.example", description="Sender of letters.")
     public_url: str = Field(default="", description="Address by which people reach the pages, for links in letters.")
+    public_nats_url: str = Field(
+        default="", description="Address by which other systems reach the broker, for their guide; empty shows THIDUA_NATS_URL without name and password."
+    )
     otlp_endpoint: str = Field(default="", description="OTLP/HTTP collector for traces, for example http://127.0.0.1:4318; empty sends none.")
     trace_page: str = Field(default="", description="Address of a trace page with {trace_id}, linked from events.")
     backups: Path | None = Field(

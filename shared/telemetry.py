@@ -114,6 +114,9 @@ class Telemetry:
             "thidua_partner_events_last_day", "A partner's events of the last day by what became of them", ["client", "outcome"], registry=r
         )
         self.backup = Gauge("thidua_backup_timestamp_seconds", "When the newest backup was begun, 0 for never", ["folder"], registry=r)
+        self.broker_accounts = Gauge(
+            "thidua_broker_accounts_current", "Whether the broker's include file holds the partners' keys and all servers have read it", ["file"], registry=r
+        )
         self.certificate = Gauge(
             "thidua_certificate_expiry_timestamp_seconds", "Until when the certificate is good", ["address"], registry=r
         )

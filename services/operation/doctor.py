@@ -13,10 +13,10 @@ import httpx
 import nats.errors
 from nats.aio.client import Client
 
-from services import local
+from services import local, partner_access
 from services.notification import post
 from services.registration import keys
-from shared import broker, clock, deadletters, gates, measures, migrations
+from shared import broker, clock, deadletters, gates, measures, migrations, permissions
 from shared.bundled import running_in
 from shared.messages import Fault, Message, Refused
 from shared.security import wall_now
@@ -87,6 +87,8 @@ def checks(settings: Settings, *, bundled: bool = False) -> Iterator[Check]:
     yield Check("broker", lambda: _broker(settings), named)
     if not bundled:
         yield Check("broker's disk", lambda: _durable(settings), Message("Hãy kiểm tra THIDUA_NATS_MONITOR_URL."))
+    if (accounts := settings.broker_accounts) is not None:
+        yield Check("broker's partner file", lambda: _partner_file(settings, accounts), Message("Hãy kiểm tra THIDUA_BROKER_ACCOUNTS."))
     for service in SERVICES:
         yield Check(f"streams and durables {service}", lambda s=service: _provisioned(settings, s), provisioned)  # type: ignore[misc]
     yield Check("clock", lambda: _clock(settings), provisioned)
@@ -165,6 +167,23 @@ async def _durable(settings: Settings) -> str:
     for server in servers:
         gates.durable_on_disk(server)
     return f"{len(servers)} servers write before they acknowledge" + (f", {silent} silent" if silent else "")
+
+
+async def _partner_file(settings: Settings, file: Path) -> str:
+    """The file equals the partners' table (our own public keys are taken from it: with a wrong one nobody signs in), and all servers have read it."""
+    present = await asyncio.to_thread(file.read_text, "utf-8")
+    held = permissions.holders(present)
+    own = {user: next(iter(held[user]), "") for user in permissions.USERS if user in held}
+    async with local.database_of(settings, "registration") as database:
+        current = len(own) == len(permissions.USERS) and present == await partner_access.rendered(database, own)
+    if not current:
+        raise Refused.because("{file} khác với danh sách hệ thống đối tác: {cure}", file=file, cure=_EXPORT)
+    if behind := await gates.behind(settings, file):
+        raise Refused.because("máy chủ NATS {servers} chưa đọc lại {file}: {cure}", servers=", ".join(behind), file=file, cure=_EXPORT)
+    return f"as the table, {len(permissions.partners_in(present))} partners"
+
+
+_EXPORT = Message("hãy chạy thidua partners export --reload, và xem thidua partners export --watch có còn chạy không.")
 
 
 async def _provisioned(settings: Settings, service: str) -> str:

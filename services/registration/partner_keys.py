@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from shared.database import ReadSession, WriteSession
 from shared.events.registration import PartnerAdmitted, PartnerKey, PartnerRevoked, Role
 from shared.identity import new_id
 from shared.inbox import lock
-from shared.messages import Fault, Message, NotFound, collect
+from shared.messages import Conflict, Fault, Message, NotFound, collect
 from shared.security import Officer, System
 
 QUOTA = 600
@@ -45,26 +45,44 @@ class Terms:
     signing_keys: tuple[str, ...] = ()
 
 
-async def admit(session: WriteSession, actor: Officer | System, client: str, terms: Terms, now: datetime) -> Secrets:
-    """Let a registered system in on these terms, with its first keys, or with new ones after it was shut out."""
-    _must_operate(actor)
-    collect([*rules.quota_faults(terms.quota), *rules.signing_key_faults(terms.signing_keys)])
+async def admit(session: WriteSession, actor: Officer | System, client: str, terms: Terms | None, now: datetime) -> Secrets:
+    """Let a registered system in on these terms, with its first keys, or with new ones after it was shut out. None: on the terms that it had."""
+    must_operate(actor)
     row = await _held(session, client)
-    row.quota, row.contact, row.signing_keys, row.revoked_at = terms.quota, terms.contact, list(terms.signing_keys), None
+    _agree(row, terms or terms_of(row))
+    row.revoked_at = None
     return await _issue(session, actor, row, now, now)
 
 
-async def rotate(session: WriteSession, actor: Officer | System, client: str, overlap: timedelta, now: datetime) -> Secrets:
-    """New keys; those before them hold for `overlap` yet."""
-    _must_operate(actor)
+async def change(session: WriteSession, actor: Officer | System, client: str, terms: Terms, now: datetime) -> None:
+    """Other terms from now on, by the same keys. A system that is shut out stays so: the terms are those on which it may be let in again."""
+    must_operate(actor)
+    if terms == Terms() and await session.get(PartnerClient, client) is None:
+        return  # it was never let in, and would be on these terms anyway
     row = await _held(session, client)
-    row.revoked_at = None
+    before = terms_of(row)
+    _agree(row, terms)
+    if terms == before:
+        return
+    if row.revoked_at is None:
+        row.revision += 1
+        await outbox.record(session, _admitted(row, await holding(session, client, now), now), now)
+    await audit.record(session, actor, "partner.terms-changed", client, now, before=asdict(before), after=asdict(terms))
+
+
+async def rotate(session: WriteSession, actor: Officer | System, client: str, overlap: timedelta, now: datetime) -> Secrets:
+    """New keys; those before them hold for `overlap` yet. Raises `Conflict` for a system that is shut out: to let it in is another decision."""
+    must_operate(actor)
+    row = await _held(session, client)
+    if row.revoked_at is not None:
+        cure = Message("Nếu hệ thống được phép gửi tiếp, hãy cho vào lại: nút trên trang, hoặc thidua partners admit {client}.", client=client)
+        raise Conflict(Fault("client", Message("Hệ thống “{client}” đã bị thu hồi, đổi khóa không cho vào lại.", client=client), cure))
     return await _issue(session, actor, row, now, now + overlap)
 
 
 async def revoke(session: WriteSession, actor: Officer | System, client: str, now: datetime) -> None:
     """Shut a system out: none of its keys holds from now on."""
-    _must_operate(actor)
+    must_operate(actor)
     row = await _held(session, client)
     row.revision, row.revoked_at = row.revision + 1, now
     await _end_keys(session, client, now)
@@ -72,9 +90,20 @@ async def revoke(session: WriteSession, actor: Officer | System, client: str, no
     await audit.record(session, actor, "partner.revoked", client, now)
 
 
-def _must_operate(actor: Officer | System) -> None:
+def must_operate(actor: Officer | System) -> None:
+    """Raise `Forbidden` for an officer who is no operator."""
     if isinstance(actor, Officer):
         actor.must_hold(Role.OPERATOR)
+
+
+def terms_of(row: PartnerClient) -> Terms:
+    """On which terms a system may come."""
+    return Terms(row.quota, row.contact, tuple(row.signing_keys))
+
+
+def _agree(row: PartnerClient, terms: Terms) -> None:
+    collect([*rules.quota_faults(terms.quota), *rules.signing_key_faults(terms.signing_keys)])
+    row.quota, row.contact, row.signing_keys = terms.quota, terms.contact, list(terms.signing_keys)
 
 
 async def _held(session: WriteSession, client: str) -> PartnerClient:
@@ -112,6 +141,7 @@ def _made(client: str) -> Secrets:
 
 
 async def _end_keys(session: WriteSession, client: str, at: datetime) -> None:
+    """Whatever would hold beyond `at` ends then; what ends before keeps its end."""
     for key in await holding(session, client, at):
         key.expires_at = at
 
@@ -139,7 +169,15 @@ async def admissions(session: ReadSession) -> dict[str, PartnerClient]:
     return {row.client: row for row in await session.scalars(select(PartnerClient).order_by(PartnerClient.client))}
 
 
+async def shut_out(session: ReadSession) -> set[str]:
+    """Who was let in once and may not come in now."""
+    return set(await session.scalars(select(PartnerClient.client).where(PartnerClient.revoked_at.is_not(None))))
+
+
 async def nkeys_of_all(session: ReadSession, now: datetime) -> dict[str, list[str]]:
     """The NATS keys that hold at an instant, by client name: what the broker's accounts are made from."""
-    rows = await admissions(session)
-    return {client: [key.nkey for key in await holding(session, client, now)] for client, row in rows.items() if row.revoked_at is None}
+    found: dict[str, list[str]] = {client: [] for client, row in (await admissions(session)).items() if row.revoked_at is None}
+    for key in await session.scalars(select(PartnerCredential).order_by(PartnerCredential.key)):
+        if key.client in found and (key.expires_at is None or key.expires_at > now):
+            found[key.client].append(key.nkey)
+    return found

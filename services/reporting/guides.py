@@ -1,14 +1,18 @@
 """What a partner needs for its first event: its addresses, and commands that work as they stand, for the tools that partners have."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from services.reporting import examples
+from shared.broker import servers_of
 from shared.delivery import STRUCTURED
 from shared.events import REGISTRY
 from shared.events.asyncapi import CLIENT, subject_of, subjects_for
 from shared.events.catalogue import schema_of
 from shared.events.contract import inbound_types
+from shared.events.reporting import IndicatorObserved
+from shared.settings import Settings
 from shared.streams import durable_of_client
 
 
@@ -20,6 +24,16 @@ class Place:
     campaign: str
     nats: str
     web: str
+
+    @property
+    def subject(self) -> str:
+        """Where it sends what it sends most: what it sees of a unit."""
+        return subject_of(IndicatorObserved).replace(CLIENT, self.client)
+
+
+def nats_address(settings: Settings) -> str:
+    """Where partners reach the broker, one server of it: it names the others by itself. The services' own address may hold their own password."""
+    return settings.public_nats_url or re.sub(r"//[^/@]*@", "//", servers_of(settings.nats_url)[0])
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,12 @@ def listening(place: Place) -> dict[str, str]:
     """How to hear, live or from the place that keeps what came while one was away, by tool."""
     facts = {"nats": place.nats, "client": place.client, "durable": durable_of_client(place.client)}
     return {tool: text.format(**facts) for tool, text in LISTENING.items()}
+
+
+def signing(place: Place) -> dict[str, str]:
+    """How to make a key, and how to sign `event.json` and send it through either door, by tool."""
+    facts = {"subject": place.subject, "type": STRUCTURED, "nats": place.nats, "web": place.web, "client": place.client}
+    return {tool: text.format(**facts) for tool, text in SIGNING.items()}
 
 
 SENDING = {
@@ -132,5 +152,81 @@ for await (const message of await place.fetch({{ max_messages: 10, expires: 5000
   message.ack();
 }}
 await connection.close();
+""",
+}
+SIGNING = {
+    "OpenSSL": """\
+openssl genpkey -algorithm ed25519 -out {client}.signing.pem
+openssl pkey -in {client}.signing.pem -pubout -outform DER | tail -c 32 | base64
+""",
+    "Python": """\
+# pip install cryptography "nats-py[nkeys]"; python sign.py http, or: python sign.py nats
+import asyncio
+import base64
+import json
+import os
+import sys
+import time
+import urllib.request
+
+import nats
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+body = open("event.json", "rb").read()
+key = load_pem_private_key(open("{client}.signing.pem", "rb").read(), password=None)
+id, timestamp = json.loads(body)["id"], str(int(time.time()))
+signature = base64.b64encode(key.sign(f"{{id}}.{{timestamp}}.".encode() + body)).decode()
+headers = {{
+    "content-type": "{type}",
+    "webhook-id": id,
+    "webhook-timestamp": timestamp,
+    "webhook-signature": f"v1a,{{signature}}",
+}}
+
+def by_http():
+    shown = {{"authorization": f"Bearer {{os.environ['PARTNER_KEY']}}"}}
+    request = urllib.request.Request("{web}/reporting/api/events", body, headers | shown)
+    with urllib.request.urlopen(request) as answer:
+        print(json.load(answer)["events"][0]["receipt"])
+
+async def by_nats():
+    connection = await nats.connect("{nats}", nkeys_seed="{client}.seed")
+    stored = await connection.jetstream().publish("{subject}", body, headers=headers)
+    print(f"{{stored.stream}}:{{stored.seq}}")
+    await connection.close()
+
+by_http() if sys.argv[1] == "http" else asyncio.run(by_nats())
+""",
+    "Node": """\
+// npm install @nats-io/transport-node; node sign.mjs http, or: node sign.mjs nats
+import {{ createPrivateKey, sign }} from "node:crypto";
+import {{ readFileSync }} from "node:fs";
+import {{ connect, headers, nkeyAuthenticator }} from "@nats-io/transport-node";
+
+const body = readFileSync("event.json");
+const key = createPrivateKey(readFileSync("{client}.signing.pem"));
+const id = JSON.parse(body).id;
+const timestamp = String(Math.floor(Date.now() / 1000));
+const signature = sign(null, Buffer.concat([Buffer.from(`${{id}}.${{timestamp}}.`), body]), key).toString("base64");
+const signed = {{
+  "content-type": "{type}",
+  "webhook-id": id,
+  "webhook-timestamp": timestamp,
+  "webhook-signature": `v1a,${{signature}}`,
+}};
+
+if (process.argv[2] === "http") {{
+  const shown = {{ authorization: `Bearer ${{process.env.PARTNER_KEY}}` }};
+  const answer = await fetch("{web}/reporting/api/events", {{ method: "POST", headers: {{ ...signed, ...shown }}, body }});
+  console.log((await answer.json()).events[0].receipt);
+}} else {{
+  const seed = new TextEncoder().encode(readFileSync("{client}.seed", "utf8").trim());
+  const connection = await connect({{ servers: "{nats}", authenticator: nkeyAuthenticator(seed) }});
+  const given = headers();
+  for (const [name, text] of Object.entries(signed)) given.set(name, text);
+  const stored = (await connection.request("{subject}", body, {{ headers: given, timeout: 5000 }})).json();
+  console.log(`${{stored.stream}}:${{stored.seq}}`);
+  await connection.close();
+}}
 """,
 }

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from services.reporting.models import inbound
 from services.reporting.states import State
@@ -14,6 +14,8 @@ from shared.messages import Fault, Message, NotFound
 
 RECEIVED, SUPERSEDED, DUPLICATE = "received", "superseded", "duplicate"
 """States that no row has: in the stream and not decided yet; replaced by a later event; the same again, counted at the first."""
+SAMPLE = 500
+"""So many of a day's events tell how long they are on their way."""
 LATE_AFTER = timedelta(days=3)
 """As long as late reports are taken after a campaign's end: what comes later than that may tell of a round that others have closed."""
 IN_EARNEST = func.coalesce(inbound.c.sandbox, False).is_(False)
@@ -80,22 +82,62 @@ class Day(NamedTuple):
     delay: float | None
 
 
-async def day(session: ReadSession, client: str, since: datetime) -> Day:
-    """What came from a client since an instant. An event that was refused and came again mended is one event."""
-    columns = (inbound.c.event, inbound.c.state, inbound.c.superseded_by, inbound.c.repeats, inbound.c.received_at, inbound.c.happened_at)
-    query = select(*columns).where(inbound.c.client == client, inbound.c.received_at >= since, IN_EARNEST)
+async def day(session: ReadSession, client: str, since: datetime, until: datetime | None = None) -> Day:
+    """What came from a client since an instant, and before another. An event that was refused and came again mended is one event."""
+    came = _came(client, since, until)
+    became = case((inbound.c.superseded_by.is_not(None), SUPERSEDED), else_=inbound.c.state)
     states = dict.fromkeys((RECEIVED, *State, SUPERSEDED, DUPLICATE), 0)
-    sent, taken, newest, delays = set(), set(), None, []
-    for row in (await session.execute(query)).all():
-        states[state_of(row)] += 1
-        states[DUPLICATE] += row.repeats
-        states[RECEIVED] += 1 + row.repeats
-        sent.add(row.event)
-        if row.state == State.ACCEPTED:
-            taken.add(row.event)
-        newest = max(newest or row.received_at, row.received_at)
-        delays += [max(0.0, (row.received_at - row.happened_at).total_seconds())] if row.happened_at else []
-    return Day(states, len(sent), len(taken), newest, median(delays) if delays else None)
+    counted = select(became, func.count(), func.sum(inbound.c.repeats)).where(*came).group_by(became)
+    for state, number, repeats in (await session.execute(counted)).all():
+        states[state] += int(number)
+        states[DUPLICATE] += int(repeats)
+        states[RECEIVED] += int(number) + int(repeats)
+    taken = case((inbound.c.state == State.ACCEPTED, inbound.c.event))
+    whole = select(func.count(inbound.c.event.distinct()), func.count(taken.distinct()), func.max(inbound.c.received_at)).where(*came)
+    sent, accepted, newest = (await session.execute(whole)).one()
+    return Day(states, int(sent), int(accepted), newest, await _delay(session, came))
+
+
+def _came(client: str, since: datetime, until: datetime | None) -> list[ColumnElement[bool]]:
+    before = [inbound.c.received_at < until] if until else []
+    return [inbound.c.client == client, inbound.c.received_at >= since, *before, IN_EARNEST]
+
+
+async def _delay(session: ReadSession, came: Sequence[ColumnElement[bool]]) -> float | None:
+    """How long the newest of them that say their own time were on their way, in the median; in seconds."""
+    query = select(inbound.c.received_at, inbound.c.happened_at).where(*came, inbound.c.happened_at.is_not(None))
+    rows = (await session.execute(query.order_by(inbound.c.received_at.desc()).limit(SAMPLE))).all()
+    return median(max(0.0, (row.received_at - row.happened_at).total_seconds()) for row in rows) if rows else None
+
+
+class Span(NamedTuple):
+    """Which of a client's events are wanted: of a stretch of time, in a state if one is named, and before the one that was seen last."""
+
+    client: str
+    since: datetime
+    until: datetime
+    state: str = ""
+    after: str = ""
+
+
+async def page(session: ReadSession, span: Span, limit: int) -> tuple[Sequence[Any], str]:
+    """A page of a client's events, trials too, the newest first and without bodies; and `after` of the next page, empty at the end."""
+    columns = [column for column in inbound.c if column.name not in {"body", "headers"}]
+    query = select(*columns).where(inbound.c.client == span.client, inbound.c.received_at >= span.since, inbound.c.received_at < span.until)
+    if span.state:
+        query = query.where(_in_state(span.state))
+    if last := await session.scalar(select(inbound.c.received_at).where(inbound.c.id == span.after, inbound.c.client == span.client)):
+        query = query.where(or_(inbound.c.received_at < last, and_(inbound.c.received_at == last, inbound.c.id < span.after)))
+    rows = (await session.execute(query.order_by(inbound.c.received_at.desc(), inbound.c.id.desc()).limit(limit + 1))).all()
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else ""
+
+
+def _in_state(state: str) -> ColumnElement[bool]:
+    if state == DUPLICATE:
+        return inbound.c.repeats > 0
+    if state == SUPERSEDED:
+        return inbound.c.superseded_by.is_not(None)
+    return and_(inbound.c.state == state, inbound.c.superseded_by.is_(None))
 
 
 async def to_mend(session: ReadSession, client: str, limit: int = 50) -> Sequence[Any]:

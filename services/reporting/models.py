@@ -107,8 +107,13 @@ versions = Table(
     Column("actor_name", String(255), nullable=False),
     Column("reason", Text, nullable=False),
     Column("notes", JSON, nullable=False),
+    Column("event", String(36)),
+    Column("traceparent", String(64)),
 )
-"""Appended, never overwritten: each acceptance and each return. `notes` of a return: remarks by indicator."""
+"""Appended, never overwritten: each acceptance and each return. `notes` of a return: remarks by indicator.
+
+`event`, `traceparent`: the event by which it was told, and its trace; null in what is older than these columns.
+"""
 
 figures = Table(
     "report_values",

@@ -23,6 +23,7 @@ from shared.identity import new_id
 from shared.inbox import lock
 from shared.messages import Conflict, Fault, Forbidden, Message, NotFound, Refused
 from shared.security import Officer, System
+from shared.telemetry import traceparent
 
 REASON_LIMIT = 2000
 
@@ -81,8 +82,8 @@ async def accept(
     before = background.reports.get(round.code)
     row = _next(before, round, now) | {"campaign": campaign.code, "unit": form.unit, "round": round.code}
     _save(session, before is None, row)
-    _save_version(session, row, form, actor, flags)
-    await outbox.record(session, _accepted(row, form), now)
+    event = await outbox.record(session, _accepted(row, form), now)
+    _save_version(session, row | {"event": event}, form, actor, flags)
     await audit.record(
         session, actor, "report.corrected" if before else "report.submitted", row["report"], now,
         unit=form.unit, round=round.code, revision=row["revision"], on_time=row["on_time"], channel=form.channel,
@@ -139,7 +140,7 @@ def _append(
 ) -> None:  # fmt: skip
     version = {
         "report": row["report"], "revision": row["revision"], "status": status, "channel": channel, "at": now, "actor": actor.id,
-        "actor_name": actor.name, "reason": reason, "notes": dict(notes or {}),
+        "actor_name": actor.name, "reason": reason, "notes": dict(notes or {}), "event": row["event"], "traceparent": traceparent(),
     }  # fmt: skip
     add_later(session, versions, version)
 
@@ -167,13 +168,13 @@ async def give_back(session: WriteSession, form: ReturnForm, officer: Officer, n
     await _check_return(session, form, row, now)
     after = {"revision": row.revision + 1, "status": RETURNED, "returns": row.returns + 1}
     await session.execute(update(reports).where(reports.c.report == row.report).values(after))
-    _append(session, {"report": row.report, **after}, RETURNED, Channel.PAGE, officer, now, form.reason, form.notes)
     event = ReportReturned(
         campaign=row.campaign, unit=row.unit, round=row.round, report=row.report, revision=after["revision"], reason=form.reason,
         notes=tuple(f"{indicator}: {note}" for indicator, note in form.notes.items()), returned_by=officer.id,
         first_submitted_at=row.first_submitted_at, on_time=row.on_time,
     )  # fmt: skip
-    await outbox.record(session, event, now)
+    told = await outbox.record(session, event, now)
+    _append(session, {"report": row.report, "event": told, **after}, RETURNED, Channel.PAGE, officer, now, form.reason, form.notes)
     await audit.record(session, officer, "report.returned", row.report, now, unit=row.unit, round=row.round, reason=form.reason)
     return Receipt(row.report, row.revision + 1, RETURNED, row.on_time, now, ())
 

@@ -1,5 +1,6 @@
 """Signed events, for partners that ask for it: Standard Webhooks headers with an Ed25519 signature (v1a) over id, time and exact body.
 
+In structured mode alone: in binary mode type, source and time would travel beside what is signed, and could be exchanged on the way.
 A trial is signed under `sandbox:<id>`: otherwise whoever sees it could send it on as an official event, or the other way round.
 """
 
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from shared.delivery import STRUCTURED
 from shared.messages import Fault, Message
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
@@ -29,10 +31,9 @@ def faults_of(
 ) -> list[Fault]:
     """What is wrong with a signature. `event` is the id that the event gives itself; `arrived` the real time at which it came."""
     lower = {name.lower(): value for name, value in headers.items()}
-    id, timestamp, given = (lower.get(name, "") for name in (ID, TIMESTAMP, SIGNATURE))
-    if not (id and timestamp and given):
-        cure = Message("Hãy gửi các tiêu đề {names}.", names=f"{ID}, {TIMESTAMP}, {SIGNATURE}")
-        return [Fault(FIELD, Message("Sự kiện chưa được ký."), cure)]
+    if faults := _form_faults(lower):
+        return faults
+    id, timestamp, given = (lower[name] for name in (ID, TIMESTAMP, SIGNATURE))
     if not sandbox and event.startswith(TRIAL):
         problem = Message("Mã bắt đầu bằng {prefix} chỉ để ký khi chạy thử.", prefix=TRIAL)
         return [Fault("id", problem, Message("Hãy dùng một mã khác."))]
@@ -43,6 +44,17 @@ def faults_of(
     content = signed_content(id, timestamp, body)
     if not any(_holds(key, signature, content) for signature in given.split() for key in keys):
         return [Fault(FIELD, Message("Chữ ký không đúng."), Message("Hãy ký đúng nội dung gửi đi bằng khóa đã đăng ký."))]
+    return []
+
+
+def _form_faults(lower: Mapping[str, str]) -> list[Fault]:
+    """There is a signature, and it covers the whole event."""
+    if not all(lower.get(name) for name in (ID, TIMESTAMP, SIGNATURE)):
+        cure = Message("Hãy gửi các tiêu đề {names}.", names=f"{ID}, {TIMESTAMP}, {SIGNATURE}")
+        return [Fault(FIELD, Message("Sự kiện chưa được ký."), cure)]
+    if not lower.get("content-type", "").lower().startswith(STRUCTURED):
+        problem = Message("Sự kiện được ký phải nằm trọn trong nội dung (structured).")
+        return [Fault("content-type", problem, Message("Hãy gửi {type} và ký toàn bộ nội dung đó.", type=STRUCTURED))]
     return []
 
 

@@ -14,6 +14,7 @@ from shared.outbox import outbox
 from shared.security import SignedIn
 from shared.service import Here
 from shared.settings import SERVICES
+from shared.telemetry import trace_id_of
 from shared.web.pages import render
 
 READERS = (Role.OPERATOR, Role.AUDITOR, Role.SECRETARY)
@@ -31,13 +32,9 @@ async def shown(request: Request, officer: SignedIn, service: Here, event: str) 
     if said is None and heard is None:
         raise NotFound(Fault("event", Message("Dịch vụ này không biết sự kiện {event}.", event=event[:100])))
     body = json.dumps(json.loads(said.body), ensure_ascii=False, indent=2) if said else ""
-    trace = _trace_id(said or heard)
+    known: Any = said or heard
+    trace = trace_id_of(known.traceparent) or ""
     return render(
         request, "common/event.html", event=event, said=said, heard=heard, body=body, trace=trace,
-        trace_page=service.settings.trace_page.replace("{trace_id}", trace) if trace else "", services=SERVICES,
+        trace_page=service.settings.trace_page, services=SERVICES,
     )
-
-
-def _trace_id(row: Any) -> str:
-    """The trace id in a W3C traceparent; empty when the event came without one."""
-    return (row.traceparent or "").split("-")[1] if (row.traceparent or "").count("-") == 3 else ""

@@ -2,12 +2,13 @@
 
 import re
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from sqlalchemy import select
+from sqlalchemy import Column, Select, func, select
 
+from shared.columns import end_of_trace
 from shared.database import ReadSession
 from shared.inbox import inbox
 from shared.messages import Fault, Message, NotFound
@@ -33,21 +34,34 @@ class Step(NamedTuple):
     sent: datetime | None = None
 
 
+def heard(trace: str) -> Select[Any]:
+    """What a service applied of a trace."""
+    return _of_trace(select(inbox.c.applied, inbox.c.type, inbox.c.id), inbox.c.traceparent, trace)
+
+
+def said(trace: str) -> Select[Any]:
+    """What a service said of a trace."""
+    return _of_trace(select(outbox.c.recorded, outbox.c.type, outbox.c.id, outbox.c.sent), outbox.c.traceparent, trace)
+
+
+def _of_trace(query: Select[Any], traceparent: Column[Any], trace: str) -> Select[Any]:
+    return query.where(end_of_trace(traceparent) == trace[-12:], func.substr(traceparent, 4, 32) == trace).limit(SHOWN)
+
+
 async def steps(session: ReadSession, trace: str) -> list[Step]:
     """The steps of a trace in this service, in their order."""
-    like = f"00-{trace}-%"
-    heard = select(inbox.c.applied, inbox.c.type, inbox.c.id).where(inbox.c.traceparent.like(like)).limit(SHOWN)
-    said = select(outbox.c.recorded, outbox.c.type, outbox.c.id, outbox.c.sent).where(outbox.c.traceparent.like(like)).limit(SHOWN)
-    found = [Step(row.applied, row.type, row.id, said=False) for row in await session.execute(heard)]
-    found += [Step(row.recorded, row.type, row.id, said=True, sent=row.sent) for row in await session.execute(said)]
+    found = [Step(row.applied, row.type, row.id, said=False) for row in await session.execute(heard(trace))]
+    found += [Step(row.recorded, row.type, row.id, said=True, sent=row.sent) for row in await session.execute(said(trace))]
     return sorted(found, key=lambda step: (step.at, step.said))
 
 
 @router.get("/fragments/path/{trace}")
 async def path(request: Request, officer: SignedIn, service: Here, trace: str) -> HTMLResponse:
-    """The part of a path that lies in the service."""
-    officer.must_hold(*READERS)
+    """The part of a path that lies in the service: types and times, and nothing of what was said.
+
+    Whoever is signed in may see it: a trace's number is random, and stands only on pages of events and figures that one may read.
+    """
     if not TRACE.fullmatch(trace):
         raise NotFound(Fault("trace", Message("Không có dấu vết này.")))
     async with service.database.read() as session:
-        return render(request, "common/path_fragment.html", steps=await steps(session, trace))
+        return render(request, "common/path_fragment.html", steps=await steps(session, trace), sees_events=officer.holds(*READERS))

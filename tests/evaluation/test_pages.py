@@ -111,6 +111,19 @@ async def test_the_unit_page_shows_the_warning_when_it_was_told_the_dispute_and_
     assert "Unit commune-4" not in await page(running, "/warnings", CLERK)
 
 
+async def test_every_figure_on_the_unit_page_leads_to_where_it_comes_from(running):
+    drawn = await page(running, f"/units/{ONE}", CLERK)
+    found = re.findall(rf'href="/reporting/sources/{ONE}/([\w-]+)\?campaign={CODE}">([^<]+)</a>', drawn)
+    reported = {indicator for indicator, _ in found}
+    assert reported
+    for indicator in reported:
+        words = [text for code, text in found if code == indicator]
+        assert words.count("Nguồn số liệu") == 1, "the sentence that says why a line has its points"
+        assert len([text for text in words if text[0].isdigit()]) >= 2, "the result and each figure that was reported"
+    listed = drawn.split("Các số liệu đã báo cáo", 1)[1].split("</ul>", 1)[0]
+    assert listed.count("<li>") == listed.count("/reporting/sources/") > 0
+
+
 async def test_the_unit_page_asks_the_other_services_for_their_parts(running):
     drawn = await page(running, f"/units/{ONE}")
     for name in ("registration", "reporting", "notification"):

@@ -24,7 +24,7 @@ class House:
     """A broker with accounts, and everybody's seeds."""
 
     def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
+        self.folder, self.url, self.monitor = folder, url, ""
         self.seeds = {user: broker_keys.seed_of(folder / "keys", user) for user in permissions.USERS}
         self.partners: dict[str, list[str]] = {}
 
@@ -73,7 +73,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[House]:
         made.issue(client)
     made.write()
     async with nats_server(tmp_path, cluster='include "accounts.conf"') as address:
-        made.url = address.nats
+        made.url, made.monitor = address.nats, address.monitor
         async with made.connected("operator") as operator:
             configs = streams.stream_configs(CLIENTS, 1)
             places = [*streams.durables(HEARS, CLIENTS), *streams.partner_durables(CLIENTS)]

@@ -1,9 +1,10 @@
 """The broker's accounts, generated from contracts and partners' keys, on a real server: every cell is allowed or refused as declared."""
 
 import asyncio
+import contextlib
 import json
 from argparse import Namespace
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import nats
 import pytest
 from nats.aio.client import Client
 from nats.errors import Error, NoServersError
+from nats.js.errors import NotFoundError
 
 from services import local, partner_commands
-from services.registration import campaigns
-from shared import broker_keys, gates, permissions, streams
+from services.registration import campaigns, partner_keys
+from services.registration.partner_keys import Terms
+from shared import broker_keys, gates, permissions, security, streams
 from shared import settings as configuration
 from shared.broker import open_once
 from shared.events import REGISTRY, Audience
@@ -253,7 +256,7 @@ async def test_the_command_puts_keys_in_force_on_a_running_broker_and_takes_them
         await migrate(database)
         async with database.write() as session:
             await campaigns.save(session, small(), REGISTERING)
-    asked = Namespace(client="kho-bac", overlap=0.0, keys=house.folder / "keys", to=house.folder / "accounts.conf", reload=True)
+    asked = Namespace(client="kho-bac", overlap=0.0, keys=house.folder / "keys", to=house.folder / "accounts.conf", reload=True, watch=False)
     await partner_commands.rotate(asked, given)
     seed = json.loads(capsys.readouterr().out)["nkey_seed"]
     with pytest.raises((NoServersError, Error)):
@@ -268,6 +271,66 @@ async def test_the_command_puts_keys_in_force_on_a_running_broker_and_takes_them
             while partner.is_connected:
                 await asyncio.sleep(0.01)
         assert reporting.is_connected
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+async def comes_in(house: House, seed: str) -> bool:
+    try:
+        async with house.connected("kho-bac", seed=seed) as partner:
+            return (await partner.jetstream().publish("inbound.kho-bac.x", b"{}")).stream == "INBOUND_kho-bac"
+    except (NoServersError, Error):
+        return False
+
+
+async def test_a_watch_lets_in_and_shuts_out_by_the_table_alone_and_makes_and_removes_places(house: House, tmp_path: Path) -> None:
+    accounts = house.folder / "accounts.conf"
+    given = configuration.load({}, data=tmp_path / "data", nats_url=house.url, broker_keys=house.folder / "keys", broker_accounts=accounts)
+    async with local.database_of(given, "registration") as database, house.connected("operator") as operator:
+        jetstream = operator.jetstream()
+        await jetstream.delete_stream("INBOUND_kho-bac")
+        await jetstream.delete_consumer("REPORTING", "partner-kho-bac")
+
+        async def is_there() -> bool:
+            with contextlib.suppress(NotFoundError):
+                return bool(await jetstream.consumer_info("REPORTING", "partner-kho-bac"))
+            return False
+
+        async def is_gone() -> bool:
+            return not await is_there()
+
+        asked = Namespace(keys=None, to=None, watch=True, reload=False)
+        watching = asyncio.create_task(partner_commands.export(asked, given))  # the table is not there yet: it waits
+        try:
+            await migrate(database)
+            async with database.write() as session:
+                await campaigns.save(session, small(), REGISTERING)
+            await until(is_there)
+            async with database.write() as session:
+                made = await partner_keys.admit(session, local.COMMAND_LINE, "kho-bac", Terms(), security.wall_now())
+            await until(lambda: comes_in(house, made.nkey_seed))
+            async with house.connected("kho-bac", seed=made.nkey_seed) as partner, house.connected("reporting") as reporting:
+                accounts.write_text("# somebody's slip\n")
+                await until(lambda: asyncio.to_thread(lambda: made.nkey in accounts.read_text()))
+                async with database.write() as session:
+                    await partner_keys.revoke(session, local.COMMAND_LINE, "kho-bac", security.wall_now())
+                async with asyncio.timeout(5):
+                    while partner.is_connected:
+                        await asyncio.sleep(0.02)
+                assert reporting.is_connected
+            await until(is_gone)
+            assert (await jetstream.stream_info("INBOUND_kho-bac")).state.messages > 0  # what it sent before is still decided
+            async with database.write() as session:
+                again = await partner_keys.admit(session, local.COMMAND_LINE, "kho-bac", None, security.wall_now())
+            await until(lambda: comes_in(house, again.nkey_seed))
+            await until(is_there)
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
 
 
 async def test_without_a_key_or_with_a_strange_or_a_revoked_one_nobody_comes_in(house: House) -> None:
@@ -291,3 +354,5 @@ def test_the_include_file_holds_no_secret_and_the_same_partners_make_the_same_fi
     assert not any(broker_keys.seed_of(tmp_path, user) in text for user in permissions.USERS)
     assert all((tmp_path / f"{user}.seed").stat().st_mode & 0o077 == 0 for user in permissions.USERS)
     assert IndicatorObserved.TYPE not in text
+    assert permissions.holders(text) == {user: {own[user]} for user in permissions.USERS} | {"kho-bac": {"UKEY"}}
+    assert permissions.partners_in(text) == {"kho-bac": {"UKEY"}}

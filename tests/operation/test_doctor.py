@@ -7,6 +7,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import nats
@@ -19,9 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import insert, text
 
-from services import local
+from services import local, partner_access
 from services.local import Local
 from services.operation import doctor
+from services.registration import campaigns, partner_keys
+from services.registration.app import create_app as create_registration
+from services.registration.measures import broker_accounts as measure_accounts
+from services.registration.partner_keys import Terms
 from shared import measures
 from shared import settings as configuration
 from shared.bundled import free_port
@@ -29,8 +34,10 @@ from shared.deadletters import dead_letters
 from shared.messages import Refused
 from shared.outbox import outbox
 from shared.testing.databases import fresh_url
+from tests.fabric.house import opened
 from tests.fabric.servers import nats_server
 from tests.journeys.test_trace import Collector
+from tests.registration.conftest import REGISTERING, small
 
 NOW = datetime.now(UTC)
 
@@ -244,3 +251,42 @@ async def test_a_wrong_clock_is_told_and_the_command_fails(healthy):
     wrong = [line for line in done.stdout.splitlines() if line.startswith("NOT")]
     assert len(wrong) == 1, done.stdout
     assert "this machine's clock is -90 seconds off the NATS server's" in wrong[0]
+
+
+async def test_the_brokers_partner_file_is_the_table_and_was_read_or_doctor_says_the_cure(tmp_path):
+    async with opened(tmp_path) as house:
+        file = house.folder / "accounts.conf"
+        given = configuration.load(
+            {}, data=tmp_path / "data", nats_url=house.url, nats_monitor_url=house.monitor, broker_keys=house.folder / "keys", broker_accounts=file
+        )
+
+        async def told() -> str:
+            return (await doctor._look(next(check for check in doctor.checks(given) if check.name == "broker's partner file"))).line("en")
+
+        async def measured() -> float:
+            service = create_registration(given).state.service
+            await measure_accounts(service)
+            await service.database.close()
+            return service.telemetry.registry.get_sample_value("thidua_broker_accounts_current", {"file": str(file)})
+
+        await local.migrate_all(given, ["registration"])
+        ring = partner_access.keyring(given)
+        async with local.database_of(given, "registration") as database:
+            assert "differs from the partners' table: run thidua partners export --reload" in await told()  # the house's partners are in no table
+            assert await measured() == 0
+            partner_access.write(file, await partner_access.text(database, ring.keys))
+            await partner_access.reload(given, ring.keys)
+            assert await told() == "ok  broker's partner file: as the table, 0 partners"
+            assert await measured() == 1
+            async with database.write() as session:
+                await campaigns.save(session, small(), REGISTERING)
+                await partner_keys.admit(session, local.COMMAND_LINE, "kho-bac", Terms(), NOW)
+            assert "differs" in await told()
+            partner_access.write(file, await partner_access.text(database, ring.keys))
+            os.utime(file, (later := time.time() + 10, later))
+            assert "n1 has not read" in await told()
+            assert await measured() == 0
+            os.utime(file, (earlier := time.time() - 60, earlier))
+            assert await told() == "ok  broker's partner file: as the table, 1 partners"
+            file.write_text(file.read_text().replace("reporting", "somebody"))
+            assert "differs" in await told()

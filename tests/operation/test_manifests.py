@@ -141,13 +141,20 @@ def test_podman_compose_reads_the_files_and_takes_the_services_of_the_profile(pr
     done = run(str(engine), *named, "--profile", profile, "config", cwd=DEPLOY, env=os.environ | {"HOST": "thidua.example"})
     assert done.returncode == 0, done.stderr
     merged = yaml.safe_load(done.stdout)["services"]
-    assert set(merged) == {name for name, one in compose()["services"].items() if profile in one.get("profiles", [profile])}
+    declared = {name: one for file in files for name, one in (keyed()["services"] if "partners" in file else compose()["services"]).items()}
+    profiles = {name: compose()["services"].get(name, one).get("profiles", [profile]) for name, one in declared.items()}
+    assert set(merged) == {name for name, wanted in profiles.items() if profile in wanted}
+    assert ("partners" in merged) == (len(files) == 2)
     assert ("THIDUA_NATS_SEED_FILE" in merged["backup"]["environment"]) == (len(files) == 2)
+
+
+def keyed() -> dict:
+    return yaml.safe_load((DEPLOY / "compose.partners.yaml").read_text(encoding="utf-8"))
 
 
 def careless(services: dict) -> set[str]:
     """Services of compose without a restart policy, limits, or, if they stay, a health check (those from outside have their own)."""
-    foreign = {"collector", "traces", "prometheus", "grafana", "backup", "migrate", "provision", "operate", "traces-owner"}
+    foreign = {"collector", "traces", "prometheus", "grafana", "backup", "migrate", "provision", "operate", "traces-owner", "partners"}
     return {
         name for name, one in services.items()
         if not one.get("restart") or "limits" not in one.get("deploy", {}).get("resources", {})
@@ -157,6 +164,7 @@ def careless(services: dict) -> set[str]:
 
 def test_every_service_of_compose_restarts_has_limits_and_tells_its_health():
     assert careless(compose()["services"]) == set()
+    assert careless({"partners": keyed()["services"]["partners"]}) == set()
     assert careless({"x": {"restart": "always"}}) == {"x"}
 
 
@@ -170,9 +178,9 @@ def test_compose_runs_commands_and_settings_that_exist():
 
 
 def test_with_partners_each_process_has_the_key_of_its_own():
-    keyed = yaml.safe_load((DEPLOY / "compose.partners.yaml").read_text(encoding="utf-8"))["services"]
     known = {f"THIDUA_{name.upper()}" for name in Settings.model_fields}
-    for name, one in keyed.items():
+    parser().parse_args(keyed()["services"]["partners"]["command"])
+    for name, one in keyed()["services"].items():
         assert {key.removesuffix("_FILE") for key in one["environment"]} <= known
         holder = name if name in SERVICES else "operator"
         assert f"nats-keys/{holder}.seed" in json.dumps(one)

@@ -1,7 +1,10 @@
 """Partner systems: registered with keys that are shown once, rotated with an overlap, shut out at once; by page and by command."""
 
+import asyncio
+import base64
 import hashlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from services.registration.partners import PartnerForm
 from shared import audit
 from shared.database import Database
 from shared.events.campaign import UnitKind
+from shared.events.contract import inbound_types
 from shared.events.registration import PartnerAdmitted, PartnerRegistered, PartnerRevoked
 from shared.events.reporting import UnitRef
 from shared.messages import Conflict, Forbidden, NotFound, Refused
@@ -60,17 +64,77 @@ async def test_after_a_rotation_both_keys_hold_until_the_overlap_ends(database: 
     assert [key.expires_at for key in admitted.keys] == [REGISTERING + timedelta(hours=2), None]
 
 
-async def test_a_system_that_is_shut_out_holds_no_key_and_a_rotation_lets_it_in_again(database: Database) -> None:
-    await register(database)
+async def test_a_system_that_is_shut_out_holds_no_key_and_only_an_admission_lets_it_in_again_on_its_terms(database: Database) -> None:
+    await register(database, terms=Terms(quota=90))
     async with database.write() as session:
         await partner_keys.revoke(session, HAND, "thue", REGISTERING)
         assert "thue" not in await partner_keys.nkeys_of_all(session, REGISTERING)
         assert await partner_keys.holding(session, "thue", REGISTERING) == []
-        made = await partner_keys.rotate(session, HAND, "thue", timedelta(hours=1), REGISTERING)
+        assert await partner_keys.shut_out(session) == {"thue"}
+        with pytest.raises(Conflict, match="admit thue"):
+            await partner_keys.rotate(session, HAND, "thue", timedelta(hours=1), REGISTERING)
+        made = await partner_keys.admit(session, HAND, "thue", None, REGISTERING)
         assert (await partner_keys.nkeys_of_all(session, REGISTERING))["thue"] == [made.nkey]
+        assert await partner_keys.shut_out(session) == set()
     told = await said(database, PartnerAdmitted, PartnerRevoked)
     assert [event.revision for event in told] == [1, 2, 3]
     assert isinstance(told[1], PartnerRevoked)
+    assert told[2].quota == 90
+
+
+async def test_a_second_rotation_does_not_prolong_keys_that_end_before_it(database: Database) -> None:
+    await register(database)
+    async with database.write() as session:
+        await partner_keys.rotate(session, HAND, "thue", timedelta(hours=2), REGISTERING)
+        await partner_keys.rotate(session, HAND, "thue", timedelta(hours=50), REGISTERING)
+        ends = [key.expires_at for key in await partner_keys.holding(session, "thue", REGISTERING)]
+    assert ends == [REGISTERING + timedelta(hours=2), REGISTERING + timedelta(hours=50), None]
+
+
+async def test_terms_and_scope_change_after_registration_with_a_new_revision_and_an_audit_record(database: Database) -> None:
+    await register(database)
+    key = base64.b64encode(bytes(32)).decode()
+    wider = replace(TAXES, title="Cục Thuế tỉnh", types=inbound_types(), kinds=(UnitKind.ENTERPRISE,), units=(TREASURY,))
+    async with database.write() as session:
+        campaign = await campaigns.chosen(session, None)
+        for _ in range(2):  # the second time nothing is different
+            await partners.change(session, HAND, campaign, wider, REGISTERING)
+            await partner_keys.change(session, HAND, "thue", Terms(5, "02133 123 456", (key,)), REGISTERING)
+    registered = [event for event in await said(database, PartnerRegistered) if event.client == "thue"]
+    assert [(event.revision, event.title) for event in registered] == [(1, "Cục Thuế"), (2, "Cục Thuế tỉnh")]
+    assert (registered[1].types, registered[1].kinds, len(registered[1].units)) == (inbound_types(), (UnitKind.ENTERPRISE,), 1)
+    first, second = await said(database, PartnerAdmitted)
+    assert (second.revision, second.quota, second.signing_keys, second.keys) == (2, 5, (key,), first.keys)
+    async with database.read() as session:
+        entries = {row.action: json.loads(row.details) for row in await session.execute(select(audit.audit))}
+    assert (entries["partner.changed"]["before"]["title"], entries["partner.changed"]["after"]["title"]) == ("Cục Thuế", "Cục Thuế tỉnh")
+    assert (entries["partner.terms-changed"]["before"]["quota"], entries["partner.terms-changed"]["after"]["quota"]) == (600, 5)
+
+
+async def test_terms_of_a_system_that_is_shut_out_change_without_letting_it_in(database: Database) -> None:
+    await register(database)
+    async with database.write() as session:
+        await partner_keys.revoke(session, HAND, "thue", REGISTERING)
+        await partner_keys.change(session, HAND, "thue", Terms(quota=5), REGISTERING)
+    assert isinstance((await said(database, PartnerAdmitted, PartnerRevoked))[-1], PartnerRevoked)
+    async with database.write() as session:
+        await partner_keys.admit(session, HAND, "thue", None, REGISTERING)
+    assert (await said(database, PartnerAdmitted))[-1].quota == 5
+
+
+async def test_what_the_campaigns_file_says_of_a_system_is_changed_in_the_file_and_the_rest_here(database: Database) -> None:
+    async with database.write() as session:
+        campaign = await campaigns.chosen(session, None)
+        row = await session.get(PartnerSystem, (campaign.code, "kho-bac"))
+        assert row is not None
+        as_it_is = partners.form_of(row)
+        with pytest.raises(Conflict, match="title"):
+            await partners.change(session, HAND, campaign, replace(as_it_is, title="Khác"), REGISTERING)
+        await partners.change(session, HAND, campaign, replace(as_it_is, types=inbound_types()), REGISTERING)
+        await partners.save(session, campaign, REGISTERING)
+        assert partners.types_of(row) == inbound_types()
+        with pytest.raises(NotFound):
+            await partners.change(session, HAND, campaign, replace(as_it_is, client="nobody"), REGISTERING)
 
 
 async def test_only_an_operator_changes_keys(database: Database, officer) -> None:
@@ -81,6 +145,8 @@ async def test_only_an_operator_changes_keys(database: Database, officer) -> Non
             partner_keys.admit(session, secretary, "thue", Terms(), REGISTERING),
             partner_keys.rotate(session, secretary, "thue", timedelta(0), REGISTERING),
             partner_keys.revoke(session, secretary, "thue", REGISTERING),
+            partner_keys.change(session, secretary, "thue", Terms(), REGISTERING),
+            partners.change(session, secretary, await campaigns.chosen(session, None), TAXES, REGISTERING),
         ):
             with pytest.raises(Forbidden):
                 await change
@@ -146,6 +212,48 @@ async def test_the_page_shows_secrets_once_and_changes_keys(town: Town) -> None:
     assert secret not in rotated.text
     assert (await town.post("/registration/partners/thue/revoke")).status_code == 303
     assert "Đã thu hồi" in (await town.client.get("/registration/partners")).text
+    assert (await town.post("/registration/partners/thue/rotate")).status_code == 409
+    assert "thidua.thue." in (await town.post("/registration/partners/thue/admit")).text
+    assert "Đã thu hồi" not in (await town.client.get("/registration/partners")).text
+
+
+async def test_the_page_shows_scope_and_terms_as_they_are_and_changes_them(town: Town) -> None:
+    await town.browse("van-hanh")
+    form = {"client": "thue", "title": "Cục Thuế", "unit": "dinh-danh:H35.34", "types": "inbound.indicator.observed.v1", "indicators": "giai-ngan"}
+    await town.post("/registration/partners", **form, quota="90", only="dinh-danh:H35.34")
+    shown = (await town.client.get("/registration/partners/thue/change")).text
+    for words in ('value="Cục Thuế"', 'value="dinh-danh:H35.34"', 'value="90"', ">dinh-danh:H35.34</textarea>", 'value="giai-ngan" checked'):
+        assert words in shown
+    wrong = await town.post("/registration/partners/thue/change", **form | {"title": "", "unit": "dinh-danh:H35.99"}, quota="0")
+    assert (wrong.status_code, "thue</code>" in wrong.text, "Chưa lưu được" in wrong.text) == (422, True, True)
+    unknown = await town.post("/registration/partners/thue/change", **form | {"unit": "dinh-danh:nobody"})
+    assert (unknown.status_code, "nobody" in unknown.text, "Chưa lưu được" in unknown.text) == (404, True, True)
+    done = await town.post("/registration/partners/thue/change", **form | {"title": "Cục Thuế tỉnh"}, quota="120", contact="02133 1")
+    assert done.status_code == 303
+    listed = (await town.client.get("/registration/partners")).text
+    assert all(words in listed for words in ("Cục Thuế tỉnh", "120 sự kiện mỗi phút", "02133 1"))
+    assert (await town.post("/registration/partners/nobody/change", **form)).status_code == 404
+    held = await town.post("/registration/partners/kho-bac/change", **form | {"title": "Khác"})
+    assert (held.status_code, "Tệp của phong trào quy định mục này." in held.text) == (409, True)
+
+
+async def test_on_a_broker_without_accounts_registration_itself_makes_a_partners_places_and_takes_them_away(town: Town) -> None:
+    async def listens() -> bool:
+        found = await town.service.jetstream.consumers_info("REPORTING")
+        return "partner-thue" in {consumer.name for consumer in found}
+
+    async def until(wanted: bool) -> None:
+        async with asyncio.timeout(10):
+            while await listens() != wanted:
+                await asyncio.sleep(0.02)
+
+    await register(town.service.database)
+    await until(True)
+    await town.browse("van-hanh")
+    assert (await town.post("/registration/partners/thue/revoke")).status_code == 303
+    await until(False)
+    assert (await town.post("/registration/partners/thue/admit")).status_code == 200
+    await until(True)
 
 
 async def test_who_is_no_operator_sees_the_systems_and_changes_nothing(town: Town) -> None:
@@ -153,7 +261,8 @@ async def test_who_is_no_operator_sees_the_systems_and_changes_nothing(town: Tow
     page = await town.client.get("/registration/partners")
     assert page.status_code == 200
     assert "rotate" not in page.text
-    for path in ("/registration/partners/kho-bac/rotate", "/registration/partners/kho-bac/revoke", "/registration/partners"):
+    assert (await town.client.get("/registration/partners/kho-bac/change")).status_code == 403
+    for path in (*(f"/registration/partners/kho-bac/{verb}" for verb in ("rotate", "revoke", "admit", "change")), "/registration/partners"):
         answer = await town.post(path, client="x", title="x", unit="dinh-danh:H35.34", types="inbound.indicator.observed.v1")
         assert answer.status_code == 403
 
@@ -183,4 +292,18 @@ def test_the_command_registers_lists_rotates_revokes_and_exports(tmp_path: Path,
     assert added["nkey"] not in exported
     assert rotated["nkey"] not in exported
     assert '"inbound.thue.>"' in exported  # what it sent before is still read
+    assert main(["partners", *at, "rotate", "thue"]) == 1
+    again = json.loads(run("partners", *at, "admit", "thue"))
+    key = base64.b64encode(bytes(32)).decode()
+    only = ("--only", "dinh-danh:H35.34", "--kind", "commune", "--indicator", "giai-ngan", "--type", "inbound.report.submitted.v1")
+    changed = json.loads(run("partners", *at, "change", "thue", "--quota", "70", "--signing-key", key, "--title", "Thuế", *only))
+    assert (changed["quota"], changed["signing_keys"], changed["keys"][0]["nkey"]) == (70, [key], again["nkey"])
+    [scope] = changed["registered"]
+    assert (scope["title"], scope["types"], scope["kinds"], len(scope["units"])) == ("Thuế", ["inbound.report.submitted.v1"], ["commune"], 1)
+    back = json.loads(run("partners", *at, "change", "thue", "--unsigned", "--everywhere"))
+    assert (back["quota"], back["signing_keys"], back["registered"][0]["units"]) == (70, [], [])
+    assert main(["partners", *at, "change", "kho-bac", "--title", "x"]) == 1
+    assert json.loads(run("partners", *at, "change", "kho-bac"))["quota"] is None
+    assert main(["partners", *at, "change", "kho-bac", "--quota", "0"]) == 1
+    assert json.loads(run("partners", *at, "change", "kho-bac", "--quota", "120"))["quota"] == 120
     assert main(["partners", *at, "rotate", "nobody"]) == 1

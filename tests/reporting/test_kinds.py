@@ -16,7 +16,7 @@ from services.reporting.models import inbound
 from services.reporting.reports import ReturnForm
 from services.reporting.signatures import signed_content
 from shared.database import Database
-from shared.delivery import Inbound
+from shared.delivery import STRUCTURED, Inbound
 from shared.events.contract import inbound_types
 from shared.events.registration import PartnerAdmitted, PartnerRevoked
 from shared.events.reporting import (
@@ -306,17 +306,31 @@ def signed(given: Inbound, key: Ed25519PrivateKey = KEY, id: str = "e-1", age: f
     return Inbound(given.subject, headers, given.body)
 
 
-GOOD = message(OBSERVED, observed("30"))
+def in_one_piece(given: Inbound) -> Inbound:
+    """The same event in structured mode."""
+    attributes = {name[3:]: value for name, value in given.headers.items() if name.startswith("ce-")}
+    return Inbound(given.subject, {"content-type": STRUCTURED}, json.dumps(attributes | {"data": json.loads(given.body)}).encode())
+
+
+BINARY = message(OBSERVED, observed("30"))
+GOOD = in_one_piece(BINARY)
 SIGNATURES = {
     "none": (GOOD, ["webhook-signature"]),
     "altered": (Inbound(GOOD.subject, signed(GOOD).headers, GOOD.body.replace(b"30", b"99")), ["webhook-signature"]),
-    "under another id": (Inbound(GOOD.subject, signed(GOOD).headers | {"ce-id": "e-2"}, GOOD.body), ["webhook-id"]),
-    "id and header changed": (Inbound(GOOD.subject, signed(GOOD).headers | {"ce-id": "e-2", "webhook-id": "e-2"}, GOOD.body), ["webhook-signature"]),
+    "under another id": (Inbound(GOOD.subject, signed(GOOD).headers | {"webhook-id": "e-2"}, GOOD.body), ["webhook-id"]),
+    "id and header changed": (Inbound(GOOD.subject, signed(GOOD).headers | {"webhook-id": "e-2"}, GOOD.body.replace(b"e-1", b"e-2")), ["webhook-signature"]),
     "too old": (signed(GOOD, age=301), ["webhook-timestamp"]),
     "in the future": (signed(GOOD, age=-301), ["webhook-timestamp"]),
     "made younger": (Inbound(GOOD.subject, signed(GOOD, age=9999).headers | {"webhook-timestamp": str(int(NOW.timestamp()))}, GOOD.body), ["webhook-signature"]),
     "at no number of seconds": (signed(GOOD, **{"webhook-timestamp": "²"}), ["webhook-timestamp"]),
     "in other digits": (signed(GOOD, **{"webhook-timestamp": "١٦٨٩"}), ["webhook-timestamp"]),
+    "in binary mode": (signed(BINARY), ["content-type"]),
+    "in binary mode as another type": (
+        Inbound(f"inbound.kho-bac.{ReportSubmitted.TYPE.removeprefix('inbound.')}", signed(BINARY).headers | {"ce-type": ReportSubmitted.TYPE}, BINARY.body), ["content-type"]
+    ),
+    "sent as another type": (
+        Inbound("inbound.kho-bac.report.submitted.v1", signed(GOOD).headers, GOOD.body.replace(b"indicator.observed", b"report.submitted")), ["webhook-signature"]
+    ),
     "foreign": (signed(GOOD, STRANGER), ["webhook-signature"]),
     "no base64": (signed(GOOD, **{"webhook-signature": "v1a,%%%"}), ["webhook-signature"]),
     "symmetric": (signed(GOOD, **{"webhook-signature": "v1,abcd"}), ["webhook-signature"]),
@@ -336,11 +350,11 @@ async def test_a_signature_that_does_not_hold_is_refused(movement_on_sqlite: Dat
     assert await said(movement_on_sqlite, ObservationAccepted) == []
 
 
-TRIED = message(OBSERVED, observed("30"), sandbox=True)
+TRIED = in_one_piece(message(OBSERVED, observed("30"), sandbox=True))
 OFFICIAL = "inbound.kho-bac.indicator.observed.v1"
 REPLAYS = {
     "a trial as an official event": (Inbound(OFFICIAL, signed(TRIED, id="sandbox:e-1").headers, TRIED.body), "webhook-id"),
-    "a trial under another id": (Inbound(OFFICIAL, signed(TRIED, id="sandbox:e-1").headers | {"ce-id": "sandbox:e-1"}, TRIED.body), "id"),
+    "a trial under another id": (Inbound(OFFICIAL, signed(TRIED, id="sandbox:e-1").headers, TRIED.body.replace(b"e-1", b"sandbox:e-1")), "id"),
     "a trial with its id cut": (Inbound(OFFICIAL, signed(TRIED, id="sandbox:e-1").headers | {"webhook-id": "e-1"}, TRIED.body), "webhook-signature"),
     "an official event as a trial": (Inbound(TRIED.subject, signed(GOOD).headers, GOOD.body), "webhook-id"),
     "an official event with a longer id": (Inbound(TRIED.subject, signed(GOOD).headers | {"webhook-id": "sandbox:e-1"}, GOOD.body), "webhook-signature"),

@@ -13,6 +13,7 @@ import yaml
 from services.reporting import guides
 from services.reporting.guides import Place
 from services.reporting.ledger import day as day_of
+from shared.clock import local_date
 from shared.events.contract import inbound_types
 from shared.events.registration import Role
 from shared.events.reporting import ObservationAccepted
@@ -80,6 +81,53 @@ async def test_a_refused_trial_is_not_offered_to_be_sent_as_an_official_event(de
     assert "Không có sự kiện nào chờ sửa." in page
 
 
+async def test_the_list_of_a_day_is_paged_through_by_state_and_by_day(desk: Desk) -> None:
+    await send(desk, *(whole(f"e-{number}", observed("x" if number % 10 == 0 else "30")) for number in range(120)))
+    seen, path = [], "/partners/kho-bac"
+    for _ in range(3):
+        page = (await desk.see(OWNER, path)).text
+        seen.append(re.findall(r'<a href="/reporting/inbound/[0-9a-f-]{36}"><code>(e-\d+)</code>', page))
+        path = html.unescape(found[1]) if (found := re.search(r'href="(\?[^"]*after=[^"]*)"', page)) else ""
+        path = f"/partners/kho-bac{path}"
+    assert [len(one) for one in seen] == [50, 50, 20]
+    assert sorted(id for one in seen for id in one) == sorted(f"e-{number}" for number in range(120))
+    assert path == "/partners/kho-bac"
+    refused = (await desk.see(OWNER, "/partners/kho-bac?state=rejected")).text
+    assert len(re.findall(r"<code>e-\d+</code></a>", refused)) == 12
+    today = local_date(desk.service.now())
+    assert "Không có sự kiện nào." in (await desk.see(OWNER, f"/partners/kho-bac?day={today - timedelta(days=1)}")).text
+    for state, number in (("accepted", 1), ("superseded", 50), ("duplicate", 0)):  # each figure takes the place of the one before
+        filtered = (await desk.see(OWNER, f"/partners/kho-bac?day={today:%d/%m/%Y}&state={state}")).text
+        assert len(re.findall(r"<code>e-\d+</code></a>", filtered)) == number
+    wrong = await desk.see(OWNER, "/partners/kho-bac?day=31/02/2023")
+    assert (wrong.status_code, "Không có ngày này." in wrong.text) == (422, True)
+    listed = (await desk.see(OPERATOR, "/partners")).text
+    assert all(words in listed for words in ("Tỷ lệ được nhận", "90 %", "cách đây"))
+
+
+async def test_what_is_no_form_too_large_or_beyond_the_stream_is_told_on_a_page(desk: Desk) -> None:
+    path, given = "/reporting/partners/kho-bac/events", {"cookie": desk._cookie(OWNER)["cookie"], "accept": "text/html", "x-csrf": OWNER.csrf}
+    for more in ({"content-type": "application/json"}, {"content-type": "application/x-www-form-urlencoded", "content-encoding": "gzip"}):
+        answer = await desk.client.post(path, content=b"{}", headers=given | more)
+        assert (answer.status_code, "Trang này chỉ nhận biểu mẫu không nén." in answer.text, "<h1>" in answer.text) == (415, True, True)
+    large = await desk.send(OWNER, "/partners/kho-bac/events", {"event": "x" * 2_100_000, "do": "check"})
+    assert (large.status_code, "lớn hơn 2 MB" in large.text, "<h1>" in large.text) == (413, True, True)
+    config = (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).config
+    config.max_msgs = 1
+    await desk.service.jetstream.update_stream(config)
+    await send(desk, whole("a", observed("30")))
+    full = await desk.send(OWNER, "/partners/kho-bac/events", {"event": json.dumps(whole("b", observed("30"))), "do": "send"})
+    assert (full.status_code, "không nhận thêm" in full.text, "mend" in full.text) == (429, True, True)
+
+
+async def test_for_a_system_that_signs_nobody_sends_from_the_page(desk: Desk) -> None:
+    await hear(desk.database, admitted("kho-bac", KEY, revision=9, signing_keys=("k",)))
+    assert 'value="send"' not in (await desk.see(OWNER, "/partners/kho-bac")).text
+    sent = await desk.send(OWNER, "/partners/kho-bac/events", {"event": json.dumps(whole("b", observed("30"))), "do": "send"})
+    assert (sent.status_code, "Hệ thống này ký sự kiện của mình." in sent.text) == (422, True)
+    assert "webhook-signature" in (await desk.see(OWNER, "/partners/kho-bac/guide")).text
+
+
 async def test_only_its_own_officers_and_the_operator_look_after_a_system(desk: Desk) -> None:
     assert (await desk.see(STRANGER, "/partners/kho-bac")).status_code == 404
     assert (await desk.see(STRANGER, "/partners/kho-bac/guide")).status_code == 404
@@ -103,6 +151,16 @@ async def test_the_guide_has_subjects_schemas_examples_and_commands(desk: Desk) 
     await hear(desk.database, world.treasury(revision=3))
     less = (await desk.see(OWNER, "/partners/kho-bac/guide")).text
     assert "inbound.kho-bac.report.submitted.v1" not in less
+
+
+async def test_the_guide_names_the_address_for_partners_and_never_the_services_own_password(desk: Desk) -> None:
+    for changes, wanted in (
+        ({"nats_url": "nats://thidua:secret@n1:4222,nats://thidua:secret@n2:4222"}, "nats://n1:4222"),
+        ({"nats_url": "nats://thidua:secret@n1:4222", "public_nats_url": "tls://nats.tinh.example:4222"}, "tls://nats.tinh.example:4222"),
+    ):
+        desk.service.settings = desk.service.settings.model_copy(update=changes)
+        page = html.unescape((await desk.see(OWNER, "/partners/kho-bac/guide")).text)
+        assert (f"nats --server {wanted} " in page, "secret@" in page, page.count("//thidua:")) == (True, False, 0), re.findall(r".*secret.*", page)
 
 
 async def test_every_example_of_the_guide_passes_the_check_but_for_what_it_names(desk: Desk) -> None:

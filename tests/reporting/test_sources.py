@@ -4,16 +4,26 @@ import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
+from shared.database import Database, add
 from shared.events.contract import inbound_types
 from shared.events.registration import Role
 from shared.events.reporting import ObservationAccepted, ReportAccepted, ReportSubmitted
+from shared.inbox import inbox
+from shared.migrations import migrate
+from shared.outbox import outbox
+from shared.testing.databases import fresh_url
+from shared.web import paths
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
 from tests.reporting.test_door import KEY, STRUCTURED, admitted, post, sent, whole
-from tests.reporting.test_kinds import report
+from tests.reporting.test_kinds import report as handed_in
+from tests.reporting.test_pages import typed
 from tests.reporting.world import COMMUNE, DEPARTMENT, DISBURSED, OPENED, OTHER, clerk, hear, observed, officer
 
 NOW = OPENED + timedelta(days=2, hours=9)
@@ -53,7 +63,7 @@ async def test_from_a_units_figures_two_clicks_lead_to_the_event_its_partner_rec
 
 
 async def test_a_report_that_a_partner_handed_in_leads_back_to_its_event(desk: Desk) -> None:
-    await sent(desk, json.dumps(whole("r-1", report(), type=ReportSubmitted.TYPE)), content_type=STRUCTURED)
+    await sent(desk, json.dumps(whole("r-1", handed_in(), type=ReportSubmitted.TYPE)), content_type=STRUCTURED)
     sources = (await desk.see(AUDITOR, f"/sources/{COMMUNE}/{DISBURSED}")).text
     [shown] = links(sources, "reports")
     assert links((await desk.see(AUDITOR, shown)).text, "sources")
@@ -70,14 +80,64 @@ async def test_a_trace_page_is_linked_where_one_is_configured(desk: Desk) -> Non
     assert re.search(r'href="https://traces.example/[0-9a-f]{32}"', (await desk.see(AUDITOR, event)).text)
 
 
-async def test_a_unit_sees_the_sources_of_its_own_figures_but_not_the_events_nor_other_units(desk: Desk) -> None:
+async def test_the_people_whom_an_event_is_about_and_those_who_answer_for_the_system_read_it_and_no_others(desk: Desk) -> None:
     await sent(desk, json.dumps(whole("e-1", observed("30"))), content_type=STRUCTURED)
-    own = (await desk.see(clerk(COMMUNE), f"/sources/{COMMUNE}/{DISBURSED}")).text
-    assert "kho-bac" in own
-    assert links(own, "inbound/") == []
+    await sent(desk, json.dumps(whole("e-2", observed("x"))), content_type=STRUCTURED)
+    about, refused = reversed(links((await desk.see(AUDITOR, "/inbound")).text, "inbound/"))
+    [own] = links((await desk.see(clerk(COMMUNE), f"/sources/{COMMUNE}/{DISBURSED}")).text, "inbound/")
+    assert own == about
+    allowed = {one: [(await desk.see(one, event)).status_code for event in (about, refused)] for one in (clerk(COMMUNE), clerk(DEPARTMENT), clerk(OTHER))}
+    assert list(allowed.values()) == [[200, 403], [200, 200], [403, 403]]
     assert (await desk.see(clerk(OTHER), f"/sources/{COMMUNE}/{DISBURSED}")).status_code == 404
-    assert (await desk.see(clerk(COMMUNE), f"/fragments/path/{'0' * 32}")).status_code == 403
+    for who, ways in ((clerk(COMMUNE), []), (clerk(DEPARTMENT), ["/partners/kho-bac"]), (AUDITOR, ["/inbound", "/partners/kho-bac"])):
+        shown = (await desk.see(who, about)).text.split("<h1>", 1)
+        leads = [way for way in links(shown[0].split("<main", 1)[1] + shown[1], "") if way in {"/inbound", "/partners/kho-bac"}]
+        assert leads == ways, "nobody is led to what is closed to them"
+    path = (await desk.see(clerk(COMMUNE), re.search(r"/fragments/path/[0-9a-f]{32}", (await desk.see(clerk(COMMUNE), about)).text)[0])).text
+    assert (ObservationAccepted.TYPE in path, links(path, "events/")) == (True, [])
     assert (await desk.see(AUDITOR, "/fragments/path/x%25")).status_code == 404
+
+
+async def test_from_a_units_own_report_the_sources_page_has_receipt_event_path_and_trace(desk: Desk) -> None:
+    desk.service.settings = desk.service.settings.model_copy(update={"trace_page": "https://traces.example/{trace_id}"})
+    sent_in = await desk.send(clerk(COMMUNE), "/rounds/ky-1", typed())
+    report = sent_in.headers["location"].split("/")[3]
+    receipt = (await desk.see(clerk(COMMUNE), f"/reports/{report}/receipt")).text
+    assert f"/sources/{COMMUNE}/{DISBURSED}?campaign={world.CODE}" in links(receipt, "sources")
+    page = (await desk.see(clerk(COMMUNE), f"/sources/{COMMUNE}/{DISBURSED}")).text
+    assert links(page, f"reports/{report}/receipt")
+    [event] = set(links((await desk.see(AUDITOR, f"/sources/{COMMUNE}/{DISBURSED}")).text, "events/"))
+    assert report in (await desk.see(AUDITOR, event)).text
+    [trace] = set(re.findall(r"https://traces.example/([0-9a-f]{32})", page))
+    assert ReportAccepted.TYPE in (await desk.see(clerk(COMMUNE), f"/fragments/path/{trace}")).text
+    assert page.count(f"/fragments/path/{trace}") == 4
+    grid = (await desk.see(clerk(COMMUNE), "/rounds/ky-2")).text
+    assert f"/sources/{COMMUNE}/{DISBURSED}?campaign={world.CODE}" in links(grid, "sources")
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgres"])
+async def test_a_path_is_looked_up_by_an_index_in_both_databases(database_kind: str, tmp_path: Path) -> None:
+    async with fresh_url(database_kind) as url:
+        database = Database(url.replace("postgresql://", "postgresql+asyncpg://", 1) or f"sqlite+aiosqlite:///{tmp_path / 'reporting.sqlite'}", "reporting")
+        await migrate(database)
+        rows = [
+            {"source": "s", "id": str(n), "type": "t", "applied": NOW, "recorded": None, "traceparent": f"00-{n:032x}-{n:016x}-01"} for n in range(2000)
+        ]
+        async with database.write() as session:
+            await add(session, inbox, *rows)
+            said = [{"id": f"e{n}", "type": "t", "subject": "s", "body": "{}", "time": NOW, "recorded": NOW, "traceparent": rows[n]["traceparent"]} for n in range(2000)]
+            await add(session, outbox, *said)
+        async with database.write() as session:
+            await session.execute(text("ANALYZE"))
+        explain = "EXPLAIN QUERY PLAN " if database_kind == "sqlite" else "EXPLAIN "
+        async with database.read() as session:
+            trace = f"{1234:032x}"
+            assert [(step.event, step.said) for step in await paths.steps(session, trace)] == [("1234", False), ("e1234", True)]
+            for query, index in ((paths.heard(trace), "inbox_trace"), (paths.said(trace), "outbox_trace")):
+                compiled = query.compile(dialect=database.reader.dialect, compile_kwargs={"literal_binds": True})
+                plan = str((await session.execute(text(explain + str(compiled).replace(":", "\\:")))).all())
+                assert index in plan, plan
+        await database.close()
 
 
 async def test_a_refused_door_is_no_source(desk: Desk) -> None:

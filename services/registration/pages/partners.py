@@ -1,5 +1,7 @@
 """Partner systems, for operators: registered, given keys that are shown once, shut out at once."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +16,7 @@ from services.registration.partners import PartnerForm
 from shared import units as directory
 from shared.clock import local_date
 from shared.database import ReadSession
-from shared.events.campaign import UnitKind
+from shared.events.campaign import Campaign, UnitKind
 from shared.events.contract import inbound_types
 from shared.events.registration import Role
 from shared.events.reporting import IndicatorObserved, UnitRef
@@ -51,7 +53,7 @@ async def form(request: Request, officer: SignedIn, service: Here) -> HTMLRespon
     officer.must_hold(Role.OPERATOR)
     async with service.database.read() as session:
         campaign = await campaigns.chosen(session, request.query_params.get("campaign"))
-    return show(request, "partner_form.html", campaign=campaign, types=inbound_types(), chosen={"types": [IndicatorObserved.TYPE]}, quota=QUOTA)
+    return show(request, "partner_form.html", **_choices(campaign, {"types": [IndicatorObserved.TYPE]}))
 
 
 @router.post("/partners", response_model=None)
@@ -60,7 +62,7 @@ async def register(request: Request, officer: SignedIn, service: Here) -> Respon
     written = await typed(request)
     async with service.database.read() as session:
         campaign = await campaigns.chosen(session, written.text("campaign") or None)
-    chosen = {name: [str(value) for value in written.form.getlist(name)] for name in ("types", "indicators", "kinds")}
+    chosen = _chosen(written)
     try:
         described, terms = _form(written, chosen), _terms(written)
         written.check()
@@ -71,9 +73,61 @@ async def register(request: Request, officer: SignedIn, service: Here) -> Respon
     except Refused as refused:
         if refused.status == 403:
             raise
-        again = {"campaign": campaign, "types": inbound_types(), "chosen": chosen, "quota": QUOTA, "typed": written.form}
-        return show_again(request, "partner_form.html", refused, **again)
+        return show_again(request, "partner_form.html", refused, **_choices(campaign, chosen), typed=written.form)
     return show(request, "partner_secrets.html", campaign=campaign, made=made, overlap=None)
+
+
+@router.get("/partners/{client}/change")
+async def change_form(client: str, request: Request, officer: SignedIn, service: Here) -> HTMLResponse:
+    """A system's scope and terms as they are, to be changed."""
+    officer.must_hold(Role.OPERATOR)
+    async with service.database.read() as session:
+        campaign = await campaigns.chosen(session, request.query_params.get("campaign"))
+        row = await partners.find(session, campaign, client)
+        door = (await partner_keys.admissions(session)).get(client)
+        named = {unit: await _reference(session, unit, campaign) for unit in (row.unit, *(row.units or ()))}
+    terms = partner_keys.terms_of(door) if door else Terms()
+    as_it_is = {
+        "title": row.title, "unit": named[row.unit], "only": "\n".join(named[unit] for unit in row.units or ()),
+        "quota": terms.quota, "contact": terms.contact, "signing_keys": "\n".join(terms.signing_keys),
+    }  # fmt: skip
+    chosen = {"types": partners.types_of(row), "indicators": row.indicators, "kinds": row.kinds}
+    return show(request, "partner_form.html", **_choices(campaign, chosen, client), typed=as_it_is)
+
+
+async def _reference(session: ReadSession, unit: str, campaign: Campaign) -> str:
+    """How people name a unit here."""
+    found = await directory.identifiers_of(session, unit, campaign.starts)
+    return ":".join(found[0]) if found else unit
+
+
+@router.post("/partners/{client}/change", response_model=None)
+async def change(client: str, request: Request, officer: SignedIn, service: Here) -> Response:
+    """Other scope or terms from now on, by the same keys."""
+    written = await typed(request)
+    async with service.database.read() as session:
+        campaign = await campaigns.chosen(session, written.text("campaign") or None)
+    chosen = _chosen(written)
+    try:
+        described, terms = replace(_form(written, chosen), client=client), _terms(written)
+        written.check()
+        async with service.database.write() as session:
+            await partners.change(session, officer, campaign, described, service.now())
+            await partner_keys.change(session, officer, client, terms, wall_now())
+    except Refused as refused:
+        if refused.status == 403 or refused.faults[0].field == "client":
+            raise
+        return show_again(request, "partner_form.html", refused, **_choices(campaign, chosen, client), typed=written.form)
+    return go("/registration/partners")
+
+
+def _chosen(written: Typed) -> dict[str, list[str]]:
+    return {name: [str(value) for value in written.form.getlist(name)] for name in ("types", "indicators", "kinds")}
+
+
+def _choices(campaign: Campaign, chosen: Mapping[str, Sequence[str]], client: str = "") -> dict[str, Any]:
+    """What the form offers; `client`: the system that is there already."""
+    return {"campaign": campaign, "types": inbound_types(), "chosen": chosen, "quota": QUOTA, "client": client}
 
 
 def _form(written: Typed, chosen: dict[str, list[str]]) -> PartnerForm:
@@ -104,6 +158,15 @@ async def rotate(client: str, request: Request, officer: SignedIn, service: Here
         made = await partner_keys.rotate(session, officer, client, OVERLAP, wall_now())
         campaign = await campaigns.chosen(session, None)
     return show(request, "partner_secrets.html", campaign=campaign, made=made, overlap=OVERLAP // timedelta(days=1))
+
+
+@router.post("/partners/{client}/admit", response_model=None)
+async def admit(client: str, request: Request, officer: SignedIn, service: Here) -> Response:
+    """Let a system that was shut out in again, on its terms, with new keys that are shown once."""
+    async with service.database.write() as session:
+        made = await partner_keys.admit(session, officer, client, None, wall_now())
+        campaign = await campaigns.chosen(session, None)
+    return show(request, "partner_secrets.html", campaign=campaign, made=made, overlap=None)
 
 
 @router.post("/partners/{client}/revoke", response_model=None)

@@ -88,9 +88,10 @@ async def receipt(request: Request, here: Here, officer: SignedIn, report: str) 
         row = await reports.find(session, report)
         await security.must_see(session, officer, row.unit, local_date(now))
         campaign = await participants.campaign_named(session, row.campaign)
-        odd = [figure for figure in await reports.figures_of(session, report, row.accepted_revision) if figure.flag]
+        figures = await reports.figures_of(session, report, row.accepted_revision)
     return render(
-        request, "receipt.html", campaign=campaign, round=rounds.find(campaign, row.round), report=row, odd=odd, statuses=STATUSES,
+        request, "receipt.html", campaign=campaign, round=rounds.find(campaign, row.round), report=row, figures=figures,
+        odd=[figure for figure in figures if figure.flag], statuses=STATUSES,
     )  # fmt: skip
 
 

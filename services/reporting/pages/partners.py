@@ -1,14 +1,16 @@
 """A partner's page: what became of its events today, what to mend, how to send and hear, and a place to try an event out."""
 
 import json
-from datetime import datetime, time
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from services.reporting import admissions, door, guides, ledger, participants, queues, scope
+from services.reporting.forms import Reading
 from services.reporting.guides import Place
+from services.reporting.ledger import Span
 from services.reporting.pages.reconcile import READERS
 from services.reporting.pages.words import PARTNER_STATES
 from services.reporting.partner_api import checked
@@ -28,9 +30,25 @@ from shared.web.strict_json import StrictRoute
 
 router = APIRouter(route_class=StrictRoute)
 
+DAY = timedelta(days=1)
 SENDERS = (Role.CLERK, Role.HEAD)
 """Of the unit that answers for the system; the operator may send for it as well."""
 SHOWN = 50
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class NoForm(Refused):
+    """What came is no form of a page, or is packed: a program has its own door."""
+
+    status = 415
+
+
+class Wanted(NamedTuple):
+    """Which part of the events the reader asked to see."""
+
+    day: date
+    state: str
+    after: str
 
 
 @router.get("/partners")
@@ -39,34 +57,53 @@ async def listed(request: Request, here: Here, officer: SignedIn) -> HTMLRespons
     async with here.database.read() as session:
         found = await participants.campaign_named(session, "")
         rows = [row for row in await scope.partners_of(session, found.code) if _may_read(officer, row)]
-        days = {row.client: await ledger.day(session, row.client, _midnight(here)) for row in rows}
+        days = {row.client: await ledger.day(session, row.client, _midnight(local_date(here.now()))) for row in rows}
     return render(request, "partner_list.html", campaign=found, rows=rows, days=days)
 
 
 @router.get("/partners/{client}")
-async def shown(request: Request, here: Here, officer: SignedIn, client: str) -> HTMLResponse:
-    """A system's events of today and what to mend."""
-    return await _page(request, here, officer, client)
+async def shown(
+    request: Request, here: Here, officer: SignedIn, client: str, day: Annotated[str, Query(max_length=10)] = "", state: str = "", after: str = ""
+) -> HTMLResponse:
+    """A system's events of a day, a page of them, and what to mend."""
+    try:
+        reading = Reading({"day": day})
+        chosen = reading.day("day") if day else local_date(here.now())
+        reading.done()
+    except Refused as refused:
+        page = await _page(request, here, officer, client, faults=refused.faults)
+        page.status_code = refused.status
+        return page
+    wanted = Wanted(chosen or local_date(here.now()), state if state in PARTNER_STATES else "", after)
+    return await _page(request, here, officer, client, wanted)
 
 
 @router.post("/partners/{client}/events", response_model=None)
 async def send(request: Request, here: Here, officer: SignedIn, client: str) -> Response:
     """Check an event that was pasted or mended, or send it by the same way as the system itself."""
-    form = await request.form()
-    pasted, sending = str(form.get("event", "")), form.get("do") == "send"
+    pasted = ""
     try:
+        _must_be_form(request)
+        form = await request.form()
+        pasted, sending = str(form.get("event", "")), form.get("do") == "send"
         async with here.database.read() as session:
             partner = await _partner(session, officer, client)
         if sending and not _may_send(officer, partner):
             officer.must_hold(Role.OPERATOR)
         outcome = await _send(here, officer, client, pasted) if sending else await _check(here, client, pasted)
     except Refused as refused:
-        if refused.status not in {422, 429, 503}:
+        if refused.status not in {413, 415, 422, 429, 503}:
             raise
         page = await _page(request, here, officer, client, pasted=pasted, faults=refused.faults)
         page.status_code = refused.status
         return page
     return await _page(request, here, officer, client, pasted=pasted, outcome=outcome)
+
+
+def _must_be_form(request: Request) -> None:
+    if request.headers.get("content-encoding", "identity") != "identity" or not request.headers.get("content-type", "").startswith(FORMS):
+        cure = Message("Phần mềm gửi sự kiện đến /reporting/api/events.")
+        raise NoForm(Fault("", Message("Trang này chỉ nhận biểu mẫu không nén."), cure))
 
 
 async def _check(here: Service, client: str, pasted: str) -> Message:
@@ -77,6 +114,10 @@ async def _check(here: Service, client: str, pasted: str) -> Message:
 
 
 async def _send(here: Service, officer: Officer, client: str, pasted: str) -> Message:
+    async with here.database.read() as session:
+        admission = await admissions.of_client(session, client)
+    if admission and admission.signing_keys:
+        raise Refused(Fault("", Message("Hệ thống này ký sự kiện của mình."), Message("Hãy sửa ở hệ thống rồi ký và gửi lại từ đó.")))
     messages = door.unpack(client, {"content-type": STRUCTURED}, pasted.encode())
     [receipt] = await door.pass_on(here.jetstream, client, messages)
     async with here.database.write() as session:
@@ -85,14 +126,17 @@ async def _send(here: Service, officer: Officer, client: str, pasted: str) -> Me
 
 
 async def _page(
-    request: Request, here: Service, officer: Officer, client: str, pasted: str = "", faults: tuple[Fault, ...] = (), outcome: Message | None = None
-) -> HTMLResponse:
+    request: Request, here: Service, officer: Officer, client: str, wanted: Wanted | None = None,
+    pasted: str = "", faults: tuple[Fault, ...] = (), outcome: Message | None = None,
+) -> HTMLResponse:  # fmt: skip
+    chosen = wanted or Wanted(local_date(here.now()), "", "")
+    since, until = _midnight(chosen.day), _midnight(chosen.day + DAY)
     async with here.database.read() as session:
         partner = await _partner(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
         admission = await admissions.of_client(session, client)
-        day = await ledger.day(session, client, _midnight(here))
-        rows = [row for row in await ledger.listed(session, "", client, SHOWN) if row.received_at >= _midnight(here)]
+        day = await ledger.day(session, client, since, until)
+        rows, older = await ledger.page(session, Span(client, since, until, chosen.state, chosen.after), SHOWN)
         mend = await ledger.to_mend(session, client)
     _, parked = await queues.standing(here, client)
     if parked:
@@ -100,7 +144,9 @@ async def _page(
             day.states[state] += parked.number
     return render(
         request, "partner.html", campaign=found, partner=partner, admission=admission, day=day, rows=rows, states=PARTNER_STATES, mend=mend,
-        parked=parked, state_of=ledger.state_of, is_late=ledger.is_late, whole=_whole, may_send=_may_send(officer, partner), pasted=pasted, faults=faults, outcome=outcome,
+        wanted=chosen, older=older, today=local_date(here.now()), beside=[chosen.day - DAY, chosen.day + DAY], parked=parked,
+        state_of=ledger.state_of, is_late=ledger.is_late, whole=_whole, may_send=_may_send(officer, partner), pasted=pasted, faults=faults,
+        outcome=outcome,
     )  # fmt: skip
 
 
@@ -125,11 +171,12 @@ async def guide(request: Request, here: Here, officer: SignedIn, client: str) ->
     async with here.database.read() as session:
         partner = await _partner(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
-    place = Place(client, partner.campaign, here.settings.nats_url, here.settings.public_url or str(request.base_url).rstrip("/"))
+        admission = await admissions.of_client(session, client)
+    place = Place(client, partner.campaign, guides.nats_address(here.settings), here.settings.public_url or str(request.base_url).rstrip("/"))
     allowed = tuple(partner.types) if partner.types is not None else (IndicatorObserved.TYPE,)
     return render(
         request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed), heard=guides.heard(place),
-        listening=guides.listening(place), pretty=_pretty,
+        listening=guides.listening(place), signing=guides.signing(place), signs=bool(admission and admission.signing_keys), pretty=_pretty,
     )  # fmt: skip
 
 
@@ -158,5 +205,5 @@ def _may_send(officer: Officer, partner: Any) -> bool:
     return officer.holds(Role.OPERATOR) or (officer.unit == partner.unit and officer.holds(*SENDERS))
 
 
-def _midnight(here: Service) -> datetime:
-    return datetime.combine(local_date(here.now()), time(), LOCAL)
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), LOCAL)

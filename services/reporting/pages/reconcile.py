@@ -1,12 +1,13 @@
 """Where units and partner systems disagree, and what partner systems sent."""
 
 import json
+from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.reporting import completeness, discrepancies, ledger, participants, reconciliation
+from services.reporting import completeness, discrepancies, ledger, participants, reconciliation, scope, sources
 from services.reporting.forms import Reading
 from services.reporting.pages.due import Campaign
 from services.reporting.pages.words import KEPT, STATES
@@ -16,7 +17,7 @@ from shared.clock import local_date
 from shared.database import ReadSession
 from shared.events.registration import Role
 from shared.messages import Fault, Refused
-from shared.security import SignedIn
+from shared.security import Officer, SignedIn
 from shared.service import Here
 from shared.settings import SERVICES
 from shared.telemetry import trace_id_of
@@ -83,15 +84,30 @@ async def list_inbound(request: Request, here: Here, officer: SignedIn, state: s
 @router.get("/inbound/{event}")
 async def show_inbound(request: Request, here: Here, officer: SignedIn, event: str) -> HTMLResponse:
     """One partner's event whole: attributes, body, faults."""
-    officer.must_hold(*READERS)
     async with here.database.read() as session:
         row = await ledger.find(session, event)
+        partner = await scope.newest(session, row.client)
+        if not await _may_read(session, officer, row, partner, local_date(here.now())):
+            officer.must_hold(*READERS)
         campaign = await participants.campaign_named(session, "")
-    trace = trace_id_of(row.traceparent) or ""
     return render(
-        request, "inbound_event.html", campaign=campaign, row=row, states=STATES, late=ledger.is_late(row), body=_readable(row.body), trace=trace, services=SERVICES,
-        trace_page=here.settings.trace_page.replace("{trace_id}", trace),
+        request, "inbound_event.html", campaign=campaign, row=row, states=STATES, late=ledger.is_late(row), body=_readable(row.body),
+        trace=trace_id_of(row.traceparent) or "", services=SERVICES, trace_page=here.settings.trace_page,
+        partner=partner, reads_all=officer.holds(*READERS), looks_after=_looks_after(officer, partner),
     )  # fmt: skip
+
+
+def _looks_after(officer: Officer, partner: Any) -> bool:
+    """Whoever reads all events, and the people of the unit that answers for the system."""
+    return officer.holds(*READERS) or (partner is not None and partner.unit == officer.unit)
+
+
+async def _may_read(session: ReadSession, officer: Officer, row: Any, partner: Any, today: date) -> bool:
+    """Whoever looks after the system, and those who see the unit that the event is about."""
+    if _looks_after(officer, partner):
+        return True
+    unit = await sources.unit_of(session, row.effect)
+    return unit is not None and unit in (await security.visible_units(session, officer, today) or {unit})
 
 
 def _readable(body: bytes) -> str:

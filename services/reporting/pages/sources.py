@@ -11,6 +11,7 @@ from shared import security, units
 from shared.clock import local_date
 from shared.security import SignedIn
 from shared.service import Here
+from shared.settings import SERVICES
 from shared.web.pages import render
 from shared.web.strict_json import StrictRoute
 
@@ -19,7 +20,7 @@ router = APIRouter(route_class=StrictRoute)
 
 @router.get("/sources/{unit}/{indicator}")
 async def shown(request: Request, here: Here, officer: SignedIn, unit: str, indicator: str, campaign: Campaign = "") -> HTMLResponse:
-    """Every report and partner's event that gave this figure; who may read events gets to each in one more click."""
+    """Every report and partner's event that gave this figure, with partner, receipt, path through the services and trace."""
     today = local_date(here.now())
     async with here.database.read() as session:
         await security.must_see(session, officer, unit, today)
@@ -28,5 +29,5 @@ async def shown(request: Request, here: Here, officer: SignedIn, unit: str, indi
         known = await units.known(session, unit, today)
     return render(
         request, "sources.html", campaign=found, unit=unit, name=known.name if known else unit, code=indicator, rows=rows, kinds=KINDS,
-        channels=CHANNELS, sees_events=officer.holds(*READERS),
+        channels=CHANNELS, sees_events=officer.holds(*READERS), services=SERVICES, trace_page=here.settings.trace_page,
     )  # fmt: skip
