@@ -9,6 +9,7 @@ from shared.delivery import Meta
 from shared.events.campaign import Campaign, Phase
 from shared.events.registration import CampaignAdvanced, CampaignPublished
 from shared.messages import Fault, Message, NotFound
+from shared.shadows import is_shadow, original_of
 
 campaigns = Table(
     "known_campaigns",
@@ -52,7 +53,10 @@ async def on_campaign_advanced(event: CampaignAdvanced, session: WriteSession, _
 
 
 async def known(session: ReadSession, campaign: str) -> Campaign | None:
-    """The definition in force, or None when this service has not heard of the campaign."""
+    """The definition in force, or None when this service has not heard of the campaign. A shadow has its original's, under its own code."""
+    if is_shadow(campaign):
+        original = await known(session, original_of(campaign))
+        return original and original.model_copy(update={"code": campaign})
     digests: dict[str, str | None] = session.info.setdefault("campaign_digests", {})
     if not digests.get(campaign):  # asked once per transaction: hardly any event needs it only once
         digests[campaign] = await session.scalar(_DIGEST, {"campaign": campaign})
@@ -61,11 +65,16 @@ async def known(session: ReadSession, campaign: str) -> Campaign | None:
 
 
 async def find(session: ReadSession, campaign: str) -> Campaign:
-    """The definition in force; raises `NotFound`."""
-    found = await known(session, campaign)
+    """The definition in force; raises `NotFound`, for a shadow as well: nobody acts in one by naming it."""
+    found = None if is_shadow(campaign) else await known(session, campaign)
     if found is None:
-        raise NotFound(Fault("campaign", Message("Không có phong trào {campaign}", campaign=campaign)))
+        raise unknown(campaign)
     return found
+
+
+def unknown(campaign: str) -> NotFound:
+    """There is no campaign with this code."""
+    return NotFound(Fault("campaign", Message("Không có phong trào {campaign}", campaign=campaign)))
 
 
 async def listed(session: ReadSession) -> list[Campaign]:
@@ -76,8 +85,8 @@ async def listed(session: ReadSession) -> list[Campaign]:
 
 
 async def phase_of(session: ReadSession, campaign: str) -> Phase:
-    """The phase a campaign stands in; draft when none was heard yet."""
-    found = await session.scalar(_PHASE, {"campaign": campaign})
+    """The phase a campaign stands in, and its shadows with it; draft when none was heard yet."""
+    found = await session.scalar(_PHASE, {"campaign": original_of(campaign)})
     return Phase(found) if found else Phase.DRAFT
 
 

@@ -12,6 +12,7 @@ from shared.database import ReadSession, WriteSession
 from shared.delivery import Meta
 from shared.events import Event
 from shared.events.clock import MinuteTicked
+from shared.shadows import is_shadow
 
 Handler = Callable[[Any, WriteSession, Meta], Awaitable[Iterable[str] | None]]
 """`async def on_<event>(event, session, meta)`; may return the keys of what it touched, which are settled once per batch."""
@@ -41,8 +42,10 @@ class Hears:
     ... async def on_report_accepted(event: ReportAccepted, session: WriteSession, meta: Meta) -> None: ...
     """
 
-    def __init__(self, service: str, settle: Settle | None = None) -> None:
+    def __init__(self, service: str, settle: Settle | None = None, *, shadows: bool = False) -> None:
         self.service, self.settle = service, settle
+        self.shadows = shadows
+        """Whether events of shadow campaigns are heard too; where this is not said, none has any effect."""
         self.handlers: dict[str, Handler] = {}
         self.own_handlers: dict[str, Handler] = {}
         self.inbound_handler: Handler | None = None
@@ -54,6 +57,10 @@ class Hears:
     def __call__(self, handler: Handler) -> Handler:
         """Hear the events of the handler's first parameter's type."""
         return self._add(self.handlers, handler)
+
+    def handler_of(self, kind: str, campaign: str) -> Handler | None:
+        """The handler of an event, or None when nobody here hears it: what is of a shadow campaign only where that is asked for."""
+        return self.handlers.get(kind) if self.shadows or not is_shadow(campaign) else None
 
     def own(self, handler: Handler) -> Handler:
         """Hear an event of this very service, in a rebuild only: a person's decision that no other stream holds."""

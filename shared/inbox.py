@@ -302,7 +302,7 @@ class Inbox:
             return self.hears.inbound_handler
         if isinstance(delivery.event, MinuteTicked):
             return self._on_minute_ticked
-        return self.hears.handlers.get(delivery.meta.type)
+        return self.hears.handler_of(delivery.meta.type, getattr(delivery.event, "campaign", ""))
 
     async def _on_minute_ticked(self, event: MinuteTicked, session: WriteSession, meta: Meta) -> None:
         if is_early(event, meta.stored):

@@ -109,7 +109,7 @@ class Telemetry:
             "thidua_round_units", "Units of a round by state (expected, on_time, late)", ["campaign", "round", "state"], registry=r
         )
         self.partner_received = Gauge("thidua_partner_received", "Events that ever reached a partner's stream", ["client"], registry=r)
-        self.partner_heard = Gauge("thidua_partner_last_timestamp_seconds", "When a partner's last event came", ["client"], registry=r)
+        self.partner_heard = Gauge("thidua_partner_last_timestamp_seconds", "When a partner's last event in earnest came; 0 before the first", ["client"], registry=r)
         self.partner_events = Gauge(
             "thidua_partner_events_last_day", "A partner's events of the last day by what became of them", ["client", "outcome"], registry=r
         )

@@ -21,6 +21,7 @@ from shared.events.reporting import UnitRef
 from shared.messages import Fault, Message, NotFound
 from shared.security import EVERYWHERE, SignedIn, must_see
 from shared.service import Here, Service
+from shared.shadows import in_earnest
 from shared.web.strict_json import StrictRoute
 
 router = APIRouter(prefix="/api", route_class=StrictRoute)
@@ -196,9 +197,7 @@ async def books(officer: SignedIn, service: Here) -> dict[str, int]:
     """What evaluation counted: warnings raised, score revisions, units scored (operator, auditor)."""
     officer.must_hold(Role.OPERATOR, Role.AUDITOR)
     async with service.database.read() as session:
-        raised = select(func.sum((warnings.c.revision + 1) // 2))
-        return {
-            "warnings": int(await session.scalar(raised) or 0),
-            "scores": int(await session.scalar(select(func.count()).select_from(score_history)) or 0),
-            "units": int(await session.scalar(select(func.count()).select_from(scores_table)) or 0),
-        }
+        raised = select(func.sum((warnings.c.revision + 1) // 2)).where(in_earnest(warnings.c.campaign))
+        numbers = [select(func.count()).select_from(table).where(in_earnest(table.c.campaign)) for table in (score_history, scores_table)]
+        counted = [int(await session.scalar(query) or 0) for query in (raised, *numbers)]
+    return dict(zip(("warnings", "scores", "units"), counted, strict=True))

@@ -124,6 +124,10 @@ scores = Table(
     Column("at", Instant, nullable=False),
     Index("scores_cluster", "campaign", "cluster"),
 )
+shadows = Table(  # which shadow campaigns hold a report about a unit of a real one
+    "shadows", metadata, *_key("campaign", "unit"),
+    Column("shadow", CAMPAIGN, primary_key=True),
+)
 standings = Table(  # how each score stands in its cluster: ascending by (bucket, key, name) is best first
     "standings", metadata, *_key("campaign", "unit"),
     Column("revision", Integer, nullable=False),

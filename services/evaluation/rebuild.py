@@ -22,6 +22,7 @@ from shared.events.evaluation import RankingFrozen
 from shared.inbox import Hears, Inbox
 from shared.migrations import migrate
 from shared.settings import Settings
+from shared.shadows import in_earnest
 from shared.telemetry import Telemetry
 
 BATCH = 1000
@@ -71,7 +72,7 @@ class _Replay:
     """Applies every event in the order in which the broker stored them, through the same handlers as live."""
 
     def __init__(self, database: Database, progress: Progress) -> None:
-        everything = Hears(hears.service, settle=hears.settle)
+        everything = Hears(hears.service, settle=hears.settle, shadows=hears.shadows)
         everything.handlers = hears.handlers | hears.own_handlers
         telemetry = Telemetry(f"{hears.service}-rebuild")
         self.database, self.progress = database, progress
@@ -116,7 +117,7 @@ class _Replay:
 
     async def _units(self) -> int:
         async with self.database.read() as session:
-            return int(await session.scalar(select(func.count()).select_from(scores)) or 0)
+            return int(await session.scalar(select(func.count()).select_from(scores).where(in_earnest(scores.c.campaign))) or 0)
 
 
 def _readable(message: Msg) -> list[Delivery]:

@@ -18,6 +18,7 @@ from shared.columns import among
 from shared.database import ReadSession, grouped, rows_among
 from shared.events.campaign import Campaign, ScoreSheet
 from shared.events.registration import WorkStatus
+from shared.shadows import original_of
 
 DONE = {WorkStatus.COMPLETED, WorkStatus.UNVEILED}
 MISSED = 0
@@ -41,10 +42,15 @@ def closing_day(campaign: Campaign) -> date:
 
 
 async def of_units(session: ReadSession, campaign: Campaign, among: Sequence[str]) -> dict[str, Record]:
-    """All that is known of participating units; a unit whose registration or cluster's sheet is not known is left out."""
-    members = {row.unit: row for row in await about(session, participations, campaign.code, among)}
+    """All that is known of participating units; a unit whose registration or cluster's sheet is not known is left out.
+
+    In a shadow who takes part, with which targets and works, is as in earnest; what was reported and decided is the shadow's own.
+    """
+    earnest = original_of(campaign.code)
+    members = {row.unit: row for row in await about(session, participations, earnest, among)}
     sheets = {unit: sheet for unit, row in members.items() if (sheet := campaign.sheet_of(row.cluster))}
-    rows = {table: await by_unit(session, table, campaign.code, sheets) for table in (commitments, works, entries)}
+    kept = ((commitments, earnest), (works, earnest), (entries, campaign.code))
+    rows = {table: await by_unit(session, table, code, sheets) for table, code in kept}
     reported_by = grouped(await _current_reports(session, campaign.code, sheets), "unit")
     held = await on_hold(session, campaign.code, sheets)
     found = {}
@@ -135,7 +141,7 @@ def _done(work: Any) -> bool:
 
 
 async def _works_done(session: ReadSession, campaign: Campaign, owners: Iterable[str]) -> Counter[str]:
-    query = select(works).where(works.c.campaign == campaign.code, works.c.unit.in_(list(owners)))
+    query = select(works).where(works.c.campaign == original_of(campaign.code), works.c.unit.in_(list(owners)))
     return Counter(work.unit for work in await session.execute(query) if _done(work))
 
 

@@ -14,7 +14,8 @@ from services.evaluation.scoring.sheet import Assessment, assess
 from shared import campaigns, outbox
 from shared.database import ReadSession, WriteSession, insert_later, upsert_later
 from shared.events.campaign import Campaign
-from shared.events.evaluation import ScoreChanged, ScorePart
+from shared.events.evaluation import ScoreChanged, ScorePart, TrialScored
+from shared.shadows import is_shadow
 
 
 def key_of(campaign: str, unit: str) -> str:
@@ -86,7 +87,7 @@ async def settle(session: WriteSession, known: Known, now: datetime, cause: str 
     if known.last is None or any(getattr(known.last, name) != value for name, value in row.items()):
         row |= {"revision": known.last.revision + 1 if known.last else 1, "at": now}
         _keep(session, row, cause)
-        await outbox.record(session, _changed(row), now)
+        await outbox.record(session, _told(row), now)
     standings.keep(session, {"revision": known.last.revision if known.last else 1} | row, known.name, known.standing)
     told = alarms.Told(session, known.campaign.code, known.unit, now)
     await alarms.settle(told, known.campaign, known.record, known.warned, known.found)
@@ -141,7 +142,9 @@ async def history_of(session: ReadSession, campaign: str, unit: str) -> list[Any
     return await records.about(session, score_history, campaign, [unit])
 
 
-def _changed(row: Mapping[str, Any]) -> ScoreChanged:
+def _told(row: Mapping[str, Any]) -> ScoreChanged | TrialScored:
     parts = tuple(ScorePart.model_validate(line) for line in row["lines"])
-    fields = {name: row[name] for name in ("campaign", "unit", "cluster", "revision", "score", "grade", "on_hold")}
-    return ScoreChanged(**fields, parts=parts)
+    fields = {name: row[name] for name in ("campaign", "unit", "cluster", "revision", "score", "grade")}
+    if is_shadow(row["campaign"]):
+        return TrialScored(**fields, parts=parts)
+    return ScoreChanged(**fields, on_hold=row["on_hold"], parts=parts)

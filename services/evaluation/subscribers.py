@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from services.evaluation import decisions, heard, holds, scores
+from services.evaluation import decisions, heard, holds, scores, shadows
 from services.evaluation.models import participations
 from services.evaluation.records import closing_day
 from shared import campaigns, security, units
@@ -37,12 +37,14 @@ from shared.events.reporting import (
     ReportReturned,
     RoundClosed,
     RoundOpened,
+    TrialEnded,
 )
 from shared.inbox import Hears, Touched
 
 
 async def settle(session: WriteSession, touched: Sequence[Touched]) -> None:
-    """Score the touched units; consequences bear the domain time of the event that touched each last."""
+    """Score the touched units, and those tried out under what registration says; consequences bear the domain time of the event that touched each last."""
+    touched = [*touched, *await shadows.touched_too(session, touched)]
     known = await scores.known(session, [one.key for one in touched])
     for one in touched:
         if one.key in known:
@@ -50,7 +52,7 @@ async def settle(session: WriteSession, touched: Sequence[Touched]) -> None:
                 await scores.settle(session, known[one.key], one.meta.time, one.meta.id)
 
 
-hears = Hears("evaluation", settle=settle)
+hears = Hears("evaluation", settle=settle, shadows=True)
 hears.live = (ScoreChanged, RankingFrozen)
 
 hears(security.on_officer_appointed)
@@ -138,6 +140,7 @@ async def on_round_closed(event: RoundClosed, session: WriteSession, _: Meta) ->
 async def on_report_accepted(event: ReportAccepted, session: WriteSession, _: Meta) -> set[str]:
     """A unit's figures for a round."""
     heard.keep_report(session, event)
+    shadows.keep(session, event)
     return {scores.key_of(event.campaign, event.unit)}
 
 
@@ -171,6 +174,12 @@ async def on_discrepancy_resolved(event: DiscrepancyResolved, session: WriteSess
 async def on_observation_accepted(event: ObservationAccepted, session: WriteSession, _: Meta) -> None:
     """A partner's figure, shown beside the unit's own."""
     await heard.keep_observation(session, event)
+
+
+@hears
+async def on_trial_ended(event: TrialEnded, session: WriteSession, _: Meta) -> None:
+    """What was tried out is forgotten."""
+    await shadows.forget(session, event.campaign)
 
 
 @hears

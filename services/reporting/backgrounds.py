@@ -9,6 +9,7 @@ from sqlalchemy import and_, bindparam, select
 from services.reporting.models import commitments, figures, observations, openings, participants, reports
 from shared.columns import among
 from shared.database import ReadSession, grouped, rows_among
+from shared.shadows import original_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,11 @@ _FIGURES = (
 
 
 async def of_units(session: ReadSession, campaign: str, among: Collection[str]) -> dict[str, Background]:
-    """The background of each unit; of a unit nobody has heard of it is empty."""
+    """The background of each unit; of a unit nobody has heard of it is empty. In a shadow who takes part, with which targets, is as in earnest."""
+    earnest = original_of(campaign)
     about = {
-        table: grouped(await rows_among(session, table, "unit", among, campaign=campaign), "unit")
-        for table in (participants, commitments, openings, reports)
+        table: grouped(await rows_among(session, table, "unit", among, campaign=code), "unit")
+        for table, code in ((participants, earnest), (commitments, earnest), (openings, earnest), (reports, campaign))
     }
     seen = grouped(await rows_among(session, observations, "unit", among, campaign=campaign, current=True), "unit")
     given = grouped(await session.execute(_FIGURES, {"campaign": campaign, "units": sorted(among)}), "unit")

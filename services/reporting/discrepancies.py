@@ -17,6 +17,7 @@ from shared.events.campaign import Campaign, Round
 from shared.events.reporting import DiscrepancyOpened, DiscrepancyResolved
 from shared.identity import new_id
 from shared.messages import Fault, Message, NotFound
+from shared.shadows import is_shadow
 
 if TYPE_CHECKING:
     from services.reporting.reports import ReportForm
@@ -148,9 +149,9 @@ async def end(session: WriteSession, row: Any, kept: str, value: Decimal, now: d
 
 
 async def find(session: ReadSession, discrepancy: str) -> Any:
-    """One discrepancy; raises `NotFound`."""
+    """One discrepancy; raises `NotFound`, for one in a shadow as well: nobody decides it."""
     row = (await session.execute(select(discrepancies).where(discrepancies.c.discrepancy == discrepancy))).one_or_none()
-    if row is None:
+    if row is None or is_shadow(row.campaign):
         raise NotFound(Fault("discrepancy", Message("Không có chênh lệch số liệu này trong phạm vi của đồng chí.")))
     return row
 

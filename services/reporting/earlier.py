@@ -30,11 +30,17 @@ def identity_of(envelope: Envelope) -> Identity:
 _SANDBOX = func.coalesce(inbound.c.sandbox, False)
 _KNOWN = (inbound.c.id, inbound.c.client, inbound.c.event, _SANDBOX.label("sandbox"), inbound.c.state, inbound.c.body_hash, inbound.c.faults)
 _NEWEST_LAST = inbound.c.received_at, inbound.c.id
-_LAST = select(*_KNOWN).where(LAST_OF_ID, among(inbound.c.client, "clients"), among(inbound.c.event, "events")).order_by(*_NEWEST_LAST)
+_PRESENT = inbound.c.trial.is_(None)
+"""An id that was used in a sandbox that is over is free."""
+_LAST = (
+    select(*_KNOWN)
+    .where(LAST_OF_ID, among(inbound.c.client, "clients"), among(inbound.c.event, "events"), _PRESENT)
+    .order_by(*_NEWEST_LAST)
+)
 _SAME = (
     select(*_KNOWN)
     .where(inbound.c.client == bindparam("client"), inbound.c.event == bindparam("event"), inbound.c.body_hash == bindparam("body_hash"))
-    .where(bindparam("sandbox") == _SANDBOX)
+    .where(bindparam("sandbox") == _SANDBOX, _PRESENT)
     .order_by(*(column.desc() for column in _NEWEST_LAST))
 )
 _SAME_NOT_REFUSED = _SAME.where(inbound.c.state != State.REJECTED)
@@ -71,7 +77,7 @@ _ONE = update(inbound).where(inbound.c.id == bindparam("row")).values(superseded
 _ALL = (
     update(inbound)
     .where(inbound.c.client == bindparam("of"), inbound.c.event == bindparam("named"), inbound.c.state == State.REJECTED)
-    .where(bindparam("tried") == _SANDBOX, inbound.c.id != bindparam("by"))
+    .where(bindparam("tried") == _SANDBOX, _PRESENT, inbound.c.id != bindparam("by"))
     .values(superseded_by=bindparam("by"))
 )
 

@@ -34,6 +34,16 @@ class Envelope:
     happened: datetime | None = None
     faults: list[Fault] = field(default_factory=list)
 
+    @property
+    def account(self) -> str:
+        """On whose account its pace is counted: what is tried out takes nothing from what is said in earnest."""
+        return account_of(self.client, sandbox=self.sandbox)
+
+
+def account_of(client: str, *, sandbox: bool) -> str:
+    """The name under which a client's pace is counted, in earnest or in the sandbox."""
+    return f"{SANDBOX}:{client}" if sandbox else client
+
 
 def read(message: Inbound, arrived: datetime | None = None) -> Envelope:
     """Read a message strictly; what is wrong is in `faults`. `arrived`: when it came, for what it says of its own time."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.reporting import admissions, arrivals, earlier, envelopes, paces, signatures, verdicts, waiting
+from services.reporting import admissions, arrivals, earlier, envelopes, paces, signatures, trials, verdicts, waiting
 from services.reporting.arrivals import Arrival
 from services.reporting.earlier import Past
 from services.reporting.envelopes import Envelope
@@ -37,10 +37,11 @@ async def settle(session: WriteSession) -> None:
     came: dict[str, Arrival] = {one.case.row: one for one in session.info.pop("arrivals", ())}
     if not came:
         return
-    clients = Counter(one.case.envelope.client for one in came.values())
+    clients = {one.case.envelope.client for one in came.values()}
     known, behind = await admissions.among(session, clients), await waiting.parked(session, clients)
-    taken = {client: number for client, number in clients.items() if client in known}
-    await paces.count(session, taken, max(one.meta.heard or one.meta.time for one in came.values()))
+    accounts = Counter(one.case.envelope.account for one in came.values() if one.case.envelope.client in known)
+    before = await paces.count(session, accounts, max(one.meta.heard or one.meta.time for one in came.values()))
+    trials.slow_down((one.case.envelope for one in came.values()), known, before)
     for stage in arrivals.stages(one.case for one in came.values()):
         await _take_in(session, [came[case.row] for case in stage], known, behind)
 
@@ -114,7 +115,7 @@ async def _values(session: WriteSession, look: _Look, verdict: Verdict) -> Verdi
     """What is to be written of an arrival; nothing where it was refused before for the same faults, and is only counted."""
     case = look.arrival.case
     faults = case.envelope.faults
-    if not (faults or verdict) and await waiting.is_crowded(session, case.envelope.client):
+    if not (faults or verdict) and await waiting.is_crowded(session, case.envelope):
         faults.append(waiting.CROWDED)
     if not faults:
         return verdict or {"state": State.WAITING}

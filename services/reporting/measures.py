@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
+from services.reporting.ledger import IN_EARNEST
 from services.reporting.models import inbound, participants, reports, rounds
 from shared import streams
 from shared.database import ReadSession
@@ -43,20 +44,34 @@ async def _standing(session: ReadSession, campaign: str, round: str) -> dict[str
 
 
 async def partners(service: Service) -> None:
-    """Per partner: events that reached its stream ever, when the last one did, and what became of those of the last day."""
+    """Per partner: events that reached its stream ever, trials too; when the last one in earnest came, and what became of those of the last day."""
     telemetry = service.telemetry
     for place in service.places():
         client = place.stream.removeprefix(streams.stream_of_client(""))
         if client in service.partners:
             delivered = (await service.jetstream.consumer_info(place.stream, place.service)).delivered
             telemetry.partner_received.labels(client).set(delivered.stream_seq if delivered else 0)
-            if delivered and delivered.last_active:
-                telemetry.partner_heard.labels(client).set(delivered.last_active.timestamp())
+            async with service.database.read() as session:
+                newest = await session.scalar(_NEWEST, {"client": client})
+            telemetry.partner_heard.labels(client).set(_made_at(newest) if newest else 0)
     telemetry.partner_events.clear()
-    query = select(inbound.c.client, inbound.c.state, func.count()).where(inbound.c.id >= _first_id(wall_now() - DAY))
+    query = select(inbound.c.client, inbound.c.state, func.count()).where(inbound.c.id >= _first_id(wall_now() - DAY), IN_EARNEST)
     async with service.database.read() as session:
         for client, outcome, number in (await session.execute(query.group_by(inbound.c.client, inbound.c.state))).all():
             telemetry.partner_events.labels(client, outcome).set(number)
+
+
+_NEWEST = (
+    select(inbound.c.id)
+    .where(inbound.c.client == bindparam("client"), IN_EARNEST)
+    .order_by(inbound.c.received_at.desc(), inbound.c.id.desc())
+    .limit(1)
+)
+
+
+def _made_at(id: str) -> float:
+    """When an id was made, in seconds: a UUIDv7 begins with its milliseconds."""
+    return int(id.replace("-", "")[:12], 16) / 1000
 
 
 def _first_id(instant: datetime) -> str:

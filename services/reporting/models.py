@@ -216,8 +216,10 @@ inbound = Table(
     Column("effect", String(160)),
     Column("effect_revision", Integer),
     Column("superseded_by", String(36)),
+    Column("trial", Integer),
 )
-"""`receipt`: its place in the stream; `happened_at`: by its own words; `effect`: what it became, as kind:id; `superseded_by`: a later event."""
+"""`receipt`: its place in the stream; `happened_at`: by its own words; `effect`: what it became, as kind:id; `superseded_by`: a later event;
+`trial`: of a trial, in which of its client's sandboxes it was, once that is over."""
 Index("inbound_of_client", inbound.c.client, inbound.c.received_at)
 Index("inbound_receipt", inbound.c.receipt)
 Index("inbound_effect", inbound.c.effect)
@@ -225,6 +227,28 @@ Index("inbound_identity", inbound.c.client, inbound.c.event, inbound.c.body_hash
 LAST_OF_ID = text("(state IN ('accepted', 'waiting', 'parked') OR (state = 'rejected' AND superseded_by IS NULL))")
 """Of all that came under an id: what stands, and what was refused last. However often an id comes again, these stay few."""
 Index("inbound_last", inbound.c.client, inbound.c.event, sqlite_where=LAST_OF_ID, postgresql_where=LAST_OF_ID)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("begun_at", Instant),
+)
+"""Which of its sandboxes a partner is in, counted from 1, and since when: null until something is tried out in it."""
+
+trial_scores = Table(
+    "trial_scores",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("unit", String(36), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("score", Exact, nullable=False),
+    Column("grade", String(64)),
+    Column("parts", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+"""How evaluation scored a unit in a shadow campaign."""
 
 observations = Table(
     "observations",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Date, bindparam, select, text, update
 
 from services.reporting import discrepancies, scope
+from services.reporting.envelopes import SANDBOX
 from services.reporting.forms import Reading
 from services.reporting.models import inbound, observations
 from services.reporting.reports import key_of
@@ -23,6 +24,7 @@ from shared.events.reporting import IndicatorCorrected, IndicatorObserved, Obser
 from shared.identity import new_id
 from shared.inbox import lock
 from shared.messages import Fault, Message, Refused
+from shared.shadows import is_shadow
 
 OBSERVATION = "observation"
 """What an inbound event's effect begins with when it became an observation."""
@@ -78,7 +80,7 @@ async def ground_of(session: WriteSession, sent: Iterable[tuple[str, Any]]) -> G
     about = [
         Sighting(known.campaign, client, unit.id, one.figure)
         for client, one in said
-        if (known := scopes.get((client, one.campaign))) and (unit := ground.directory.named(one.unit, one.figure.as_of))
+        if (known := scope.picked(scopes, client, one.campaign)) and (unit := ground.directory.named(one.unit, one.figure.as_of))
     ]
     await _read_known(session, ground, about)
     return ground
@@ -114,7 +116,7 @@ _CURRENT = (
 async def take(session: WriteSession, ground: Ground, sender: Sender, data: Any, now: datetime) -> Effect:
     """Take in one figure of those for which the ground was read. Raises `Refused` with every fault, or `NotHeardYet`."""
     said = _parse(data)
-    known = ground.scopes.get((sender.client, said.campaign))
+    known = scope.picked(ground.scopes, sender.client, said.campaign)
     if known is None:
         raise NotHeardYet
     faults = [*scope.type_faults(known.partner, IndicatorObserved.TYPE), *_figure_faults(known, said.figure, now)]
@@ -157,8 +159,9 @@ async def correct(session: WriteSession, sender: Sender, data: Any, now: datetim
 
 
 async def _cited(session: ReadSession, sender: Sender, campaign: str, cited: str) -> Any:
-    """The observation that the cited event gave, if it is the newest of its figure."""
-    query = select(inbound).where(inbound.c.client == sender.client, inbound.c.event == cited, inbound.c.effect.like(f"{OBSERVATION}:%"))
+    """The observation that the cited event gave, if it is the newest of its figure. A trial cites trials, and nothing else does."""
+    kind = f"{SANDBOX}:{OBSERVATION}" if is_shadow(campaign) else OBSERVATION
+    query = select(inbound).where(inbound.c.client == sender.client, inbound.c.event == cited, inbound.c.effect.like(f"{kind}:%"), inbound.c.trial.is_(None))
     row = (await session.execute(query.order_by(inbound.c.received_at.desc()).limit(1))).one_or_none()
     if row is None:
         cure = Message("Hãy ghi mã của một sự kiện số liệu đã được nhận của chính hệ thống này.")
@@ -167,7 +170,7 @@ async def _cited(session: ReadSession, sender: Sender, campaign: str, cited: str
         newer = await row_of(session, inbound, id=row.superseded_by)
         cure = Message("Hãy đính chính sự kiện mới nhất: {id}.", id=newer.event if newer else "")
         raise Refused(Fault("replaces", Message("Sự kiện “{id}” đã được thay bằng sự kiện khác.", id=cited), cure))
-    found = await row_of(session, observations, observation=row.effect.partition(":")[2], current=True)
+    found = await row_of(session, observations, observation=row.effect.rpartition(":")[2], current=True)
     if found is None or found.campaign != campaign:
         raise Refused(Fault("campaign", Message("Sự kiện được đính chính thuộc phong trào khác.")))
     return found

@@ -48,14 +48,15 @@ async def room(session: ReadSession, client: str, now: datetime) -> int | None:
     return (await of(session, client, now)).room
 
 
-async def count(session: WriteSession, taken: Mapping[str, int], now: datetime) -> None:
-    """So many events of each client have been taken in the minute of `now`, whatever became of them."""
+async def count(session: WriteSession, taken: Mapping[str, int], now: datetime) -> dict[str, int]:
+    """So many events of each account have been taken in the minute of `now`, whatever became of them; returns how many were before."""
     if not taken:
-        return
+        return {}
     minute = _minute(now)
     before = {row.client: row.taken for row in await rows_among(session, paces, "client", taken) if row.minute == minute}
-    for client, number in sorted(taken.items()):
-        upsert_later(session, paces, {"client": client, "minute": minute, "taken": before.get(client, 0) + number})
+    for account, number in sorted(taken.items()):
+        upsert_later(session, paces, {"client": account, "minute": minute, "taken": before.get(account, 0) + number})
+    return before
 
 
 def _minute(now: datetime) -> datetime:

@@ -62,7 +62,8 @@ async def _send(request: Request, response: Response, here: Service, client: str
         raise given
     if given is not None:
         return given
-    _turnstile(here).take(client, len(messages), admission.quota, wall_now())
+    account = envelopes.account_of(client, sandbox=sandbox)
+    _turnstile(here).take(account, len(messages), admission.quota, wall_now())
     receipts = await door.pass_on(here.jetstream, client, messages)
     answer = {"events": [{"receipt": receipt, "href": f"/reporting/api/events/{receipt}"} for receipt in receipts]}
     if key:

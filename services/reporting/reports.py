@@ -23,6 +23,7 @@ from shared.identity import new_id
 from shared.inbox import lock
 from shared.messages import Conflict, Fault, Forbidden, Message, NotFound, Refused
 from shared.security import Officer, System
+from shared.shadows import is_shadow
 from shared.telemetry import traceparent
 
 REASON_LIMIT = 2000
@@ -84,10 +85,11 @@ async def accept(
     _save(session, before is None, row)
     event = await outbox.record(session, _accepted(row, form), now)
     _save_version(session, row | {"event": event}, form, actor, flags)
-    await audit.record(
-        session, actor, "report.corrected" if before else "report.submitted", row["report"], now,
-        unit=form.unit, round=round.code, revision=row["revision"], on_time=row["on_time"], channel=form.channel,
-    )  # fmt: skip
+    if not is_shadow(campaign.code):
+        await audit.record(
+            session, actor, "report.corrected" if before else "report.submitted", row["report"], now,
+            unit=form.unit, round=round.code, revision=row["revision"], on_time=row["on_time"], channel=form.channel,
+        )  # fmt: skip
     await discrepancies.compare_report(session, campaign, round, form, background.observed, now)
     return Receipt(row["report"], row["revision"], ACCEPTED, row["on_time"], now, tuple(flags))
 
@@ -212,9 +214,9 @@ async def _check_return(session: ReadSession, form: ReturnForm, row: Any, now: d
 
 
 async def find(session: ReadSession, report: str) -> Any:
-    """One report; raises `NotFound`."""
+    """One report; raises `NotFound`, for one that is only tried out as well: nobody opens or returns it."""
     row = await row_of(session, reports, report=report)
-    if row is None:
+    if row is None or is_shadow(row.campaign):
         raise NotFound(Fault("report", Message("Không có báo cáo này trong phạm vi của đồng chí.")))
     return row
 

@@ -16,6 +16,7 @@ from shared.events.campaign import Campaign
 from shared.events.registration import PartnerRegistered
 from shared.events.reporting import IndicatorObserved
 from shared.messages import Fault, Message
+from shared.shadows import is_shadow, original_of
 from shared.units import KnownUnit
 
 
@@ -58,8 +59,8 @@ async def register_partner(event: PartnerRegistered, session: WriteSession) -> N
 
 
 async def of(session: ReadSession, client: str, campaign: str) -> Scope:
-    """What a partner may say in a campaign. Raises `NotHeardYet`."""
-    found = (await of_clients(session, [client])).get((client, campaign))
+    """What a partner may say in a campaign, or in its shadow of it. Raises `NotHeardYet`."""
+    found = picked(await of_clients(session, [client]), client, campaign)
     if found is None:
         raise NotHeardYet
     return found
@@ -70,6 +71,14 @@ async def of_clients(session: ReadSession, clients: Iterable[str]) -> dict[tuple
     rows = await rows_among(session, partners, "client", set(clients))
     known = {code: await campaigns.known(session, code) for code in {row.campaign for row in rows}}
     return {(row.client, row.campaign): Scope(campaign, row) for row in rows if (campaign := known[row.campaign])}
+
+
+def picked(scopes: Mapping[tuple[str, str], Scope], client: str, campaign: str) -> Scope | None:
+    """Of these, what a partner may say in a campaign; in a shadow the same as in the real one, under the shadow's code."""
+    found = scopes.get((client, original_of(campaign)))
+    if found is None or not is_shadow(campaign):
+        return found
+    return Scope(found.campaign.model_copy(update={"code": campaign}), found.partner)
 
 
 def type_faults(partner: Any, kind: str) -> list[Fault]:

@@ -89,10 +89,9 @@ class _Ground:
 
 
 async def _ground(session: WriteSession, code: str, among: set[str]) -> _Ground | Refused:
-    try:
-        campaign = await campaigns.find(session, code)
-    except Refused as unknown:
-        return unknown
+    campaign = await campaigns.known(session, code)
+    if campaign is None:
+        return campaigns.unknown(code)
     return _Ground(campaign, await campaigns.phase_of(session, code), await backgrounds.of_units(session, code, among))
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.reporting import admissions, intake, paces, participants, rounds, scope, waiting
+from services.reporting import admissions, intake, paces, participants, rounds, scope, trials, waiting
 from shared import campaigns, security, units
 from shared.database import ReadSession, WriteSession
 from shared.delivery import Inbound, Meta
-from shared.events.evaluation import HoldLifted, HoldPlaced
+from shared.events.evaluation import HoldLifted, HoldPlaced, TrialScored
 from shared.events.registration import (
     CampaignAdvanced,
     CampaignPublished,
@@ -41,7 +41,7 @@ def wake(session: WriteSession, clients: Sequence[str]) -> set[str]:
     return {waiting.key_of(client) for client in clients}
 
 
-hears = Hears("reporting", settle)
+hears = Hears("reporting", settle, shadows=True)
 
 
 @hears
@@ -116,6 +116,11 @@ async def on_hold_lifted(event: HoldLifted, session: WriteSession, _: Meta) -> N
     await participants.lift_hold(event, session)
 
 
+@hears
+async def on_trial_scored(event: TrialScored, session: WriteSession, meta: Meta) -> None:
+    await trials.keep_score(event, session, meta.time)
+
+
 @hears.inbound
 async def on_inbound(message: Inbound, session: WriteSession, meta: Meta) -> set[str]:
     return intake.note(session, message, meta)
@@ -130,3 +135,4 @@ async def room(session: ReadSession, client: str, now: datetime) -> int | None:
 async def on_tick(session: WriteSession, now: datetime, _: datetime | None) -> None:
     await rounds.on_tick(session, now)
     await waiting.on_tick(session, now)
+    await trials.on_tick(session, now)

@@ -5,12 +5,13 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from services.reporting import envelopes, observations
+from services.reporting import envelopes, observations, trials
 from services.reporting.arrivals import Case, is_figure
 from services.reporting.envelopes import Envelope
 from services.reporting.forms import is_sound
 from services.reporting.kinds import KINDS
 from services.reporting.models import inbound, partners
+from services.reporting.observations import Ground
 from services.reporting.scope import Effect, NotHeardYet, Sender
 from services.reporting.states import State
 from shared import outbox, telemetry
@@ -29,7 +30,7 @@ async def of(session: WriteSession, stage: Sequence[Case]) -> dict[str, Verdict]
     if figures:
         ground = await observations.ground_of(session, [(case.envelope.client, case.envelope.data) for case in figures])
         for case in figures:
-            found[case.row] = await _judged(case, observations.take(session, ground, _sender(case), case.envelope.data, case.now))
+            found[case.row] = await _judged(case, _figure(session, ground, case))
     return found
 
 
@@ -46,13 +47,15 @@ async def _judged(case: Case, becoming: Awaitable[Effect]) -> Verdict:
     return {"state": State.ACCEPTED, "effect": what, "effect_revision": effect.revision, "faults": [], "decided_at": case.now}
 
 
+async def _figure(session: WriteSession, ground: Ground, case: Case) -> Effect:
+    data = await trials.data_of(session, case.envelope, case.now)
+    return await observations.take(session, ground, _sender(case), data, case.now)
+
+
 async def _alone(session: WriteSession, case: Case) -> Effect:
-    """What an event becomes by itself. In the sandbox everything is done as in earnest, and then undone."""
-    kind = KINDS[case.envelope.type]
-    if not case.envelope.sandbox:
-        return await kind(session, _sender(case), case.envelope.data, case.now)
-    async with session.undone():
-        return await kind(session, _sender(case), case.envelope.data, case.now)
+    """What an event becomes by itself: in the sandbox, in the partner's shadow of the campaign."""
+    data = await trials.data_of(session, case.envelope, case.now)
+    return await KINDS[case.envelope.type](session, _sender(case), data, case.now)
 
 
 def _sender(case: Case) -> Sender:
@@ -100,8 +103,9 @@ async def refuse(session: WriteSession, case: Case, state: State = State.REJECTE
     """Tell the sender what is wrong; returns what is to be written of the event."""
     envelope = case.envelope
     event = EventRejected(
-        campaign=await _campaign_of(session, envelope), client=envelope.client, event=envelope.id, faults=_told(envelope.faults), at=case.now
-    )
+        campaign=await _campaign_of(session, envelope), client=envelope.client, event=envelope.id, faults=_told(envelope.faults), at=case.now,
+        sandbox=envelope.sandbox,
+    )  # fmt: skip
     with telemetry.within(case.trace):
         await outbox.record(session, event, case.now, client=envelope.client)
     return {"state": state, "faults": written(envelope.faults), "decided_at": case.now}

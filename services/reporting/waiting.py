@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, func, select, update
 
 from services.reporting import arrivals, envelopes, verdicts
 from services.reporting.arrivals import Case
+from services.reporting.envelopes import Envelope
 from services.reporting.models import inbound, partners
 from services.reporting.states import State
 from services.reporting.verdicts import UNREGISTERED, Verdict
@@ -41,7 +42,12 @@ _AMONG_CLIENTS = among(inbound.c.client, "clients")
 _WAKE = update(inbound).where(inbound.c.state == State.WAITING, _AMONG_CLIENTS).values(state=State.PARKED, faults=bindparam("why"))
 _WAITING_CLIENTS = select(partners.c.client).where(partners.c.campaign == bindparam("campaign")).order_by(partners.c.client)
 _PARKED_CLIENTS = select(inbound.c.client).where(inbound.c.state == State.PARKED, _AMONG_CLIENTS).distinct()
-_NUMBER = select(func.count()).select_from(inbound).where(inbound.c.client == bindparam("client"), inbound.c.state == State.WAITING)
+_NUMBER = (
+    select(func.count())
+    .select_from(inbound)
+    .where(inbound.c.client == bindparam("client"), inbound.c.state == State.WAITING)
+    .where(func.coalesce(inbound.c.sandbox, False) == bindparam("sandbox"))
+)
 
 
 async def for_campaign(session: ReadSession, campaign: str) -> Sequence[str]:
@@ -60,9 +66,9 @@ async def parked(session: ReadSession, clients: Iterable[str]) -> set[str]:
     return set(await session.scalars(_PARKED_CLIENTS, {"clients": sorted(clients)}))
 
 
-async def is_crowded(session: ReadSession, client: str) -> bool:
-    """Whether no further event of a partner may wait."""
-    return int(await session.scalar(_NUMBER, {"client": client}) or 0) >= LIMIT
+async def is_crowded(session: ReadSession, envelope: Envelope) -> bool:
+    """Whether no further event of a partner may wait beside this one: those in earnest and those tried out are counted apart."""
+    return int(await session.scalar(_NUMBER, {"client": envelope.client, "sandbox": envelope.sandbox}) or 0) >= LIMIT
 
 
 _PLACE = func.row_number().over(partition_by=inbound.c.client, order_by=(inbound.c.received_at, inbound.c.id)).label("place")

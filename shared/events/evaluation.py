@@ -29,6 +29,17 @@ class ScoreChanged(CampaignEvent, type="evaluation.score.changed.v1"):
     on_hold: bool
 
 
+class TrialScored(CampaignEvent, type="evaluation.trial.scored.v1"):
+    """How a unit is scored in a shadow campaign, from what a partner tried out there; said in place of `ScoreChanged`."""
+
+    unit: str
+    cluster: str
+    revision: int
+    score: Decimal
+    grade: str | None
+    parts: tuple[ScorePart, ...]
+
+
 class WarningRaised(CampaignEvent, type="evaluation.warning.raised.v1"):
     """At this pace the unit will miss a target: projected end value and percent of the target. To the unit and its superior."""
 

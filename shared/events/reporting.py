@@ -229,6 +229,14 @@ class EventRejected(
     event: str
     faults: tuple[FieldFault, ...]
     at: datetime
+    sandbox: bool = Field(default=False, description="Whether the event was only tried out; ids in the sandbox are others than in earnest.")
+
+
+class TrialEnded(CampaignEvent, type="reporting.trial.ended.v1"):
+    """A partner's sandbox was emptied, by hand or because its time was over: nothing in this shadow campaign counts any more."""
+
+    client: str
+    at: datetime
 
 
 class DiscrepancyOpened(CampaignEvent, type="reporting.discrepancy.opened.v1"):

@@ -24,6 +24,7 @@ ACTIONS = {
     "partner.event-sent": Message("Gửi sự kiện thay cho hệ thống đối tác"),
     "partner.key-issued": Message("Cấp khóa cho hệ thống đối tác"),
     "partner.revoked": Message("Thu hồi khóa của hệ thống đối tác"),
+    "partner.sandbox-emptied": Message("Xóa dữ liệu chạy thử của hệ thống đối tác"),
     "partner.terms-changed": Message("Đổi hạn mức, liên hệ hoặc khóa ký của hệ thống đối tác"),
     "proposal.confirmed": Message("Xác nhận đề nghị từ hệ thống khác"),
     "proposal.declined": Message("Từ chối đề nghị từ hệ thống khác"),

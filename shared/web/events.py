@@ -14,6 +14,7 @@ from shared.outbox import outbox
 from shared.security import SignedIn
 from shared.service import Here
 from shared.settings import SERVICES
+from shared.shadows import is_shadow
 from shared.telemetry import trace_id_of
 from shared.web.pages import render
 
@@ -35,6 +36,6 @@ async def shown(request: Request, officer: SignedIn, service: Here, event: str) 
     known: Any = said or heard
     trace = trace_id_of(known.traceparent) or ""
     return render(
-        request, "common/event.html", event=event, said=said, heard=heard, body=body, trace=trace,
+        request, "common/event.html", event=event, said=said, heard=heard, body=body, trace=trace, trial=said is not None and is_shadow(said.campaign),
         trace_page=service.settings.trace_page, services=SERVICES,
     )

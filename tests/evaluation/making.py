@@ -197,7 +197,7 @@ def delivery(event: Event, identity: str = "") -> Delivery:
 
 
 def inbox_of(database: Database) -> Inbox:
-    everything = Hears("evaluation", settle=hears.settle)
+    everything = Hears("evaluation", settle=hears.settle, shadows=hears.shadows)
     everything.handlers, everything.on_tick = hears.handlers | hears.own_handlers, hears.on_tick
     return Inbox(database, everything, Telemetry("test"), Clock(simulated=True))
 

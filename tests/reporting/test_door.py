@@ -26,6 +26,7 @@ from shared.events.registration import PartnerAdmitted, PartnerKey, PartnerRevok
 from shared.events.reporting import EventRejected, ObservationAccepted
 from shared.messages import Refused
 from shared.security import wall_now
+from shared.shadows import shadow_of
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
 from tests.reporting.world import COMMUNE, OPENED, hear, observed, said
@@ -257,11 +258,11 @@ def test_what_is_no_batch_is_refused_at_once(body: bytes) -> None:
         door.unpack("kho-bac", {"content-type": BATCH}, body)
 
 
-async def test_in_the_sandbox_an_event_is_judged_and_has_no_effect(desk: Desk) -> None:
+async def test_in_the_sandbox_an_event_is_judged_and_becomes_a_figure_of_the_shadow(desk: Desk) -> None:
     answer = await post(desk, json.dumps(observed("30")), path="sandbox/events", **binary())
     found = await verdict(desk, answer.json()["events"][0])
     assert (found["state"], found["sandbox"], found["subject"]) == ("accepted", True, "inbound.kho-bac.sandbox.indicator.observed.v1")
-    assert await said(desk.database, ObservationAccepted) == []
+    assert [event.campaign for event in await said(desk.database, ObservationAccepted)] == [shadow_of(world.CODE, "kho-bac")]
 
 
 async def test_checking_tells_the_faults_and_sends_nothing(desk: Desk) -> None:

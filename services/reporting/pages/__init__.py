@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.reporting.pages import due, entry, overview, partners, reconcile, report, sources
+from services.reporting.pages import due, entry, overview, partners, reconcile, report, sandbox, sources
 
 router = APIRouter(include_in_schema=False)
-for part in (due, entry, report, overview, reconcile, partners, sources):
+for part in (due, entry, report, overview, reconcile, partners, sandbox, sources):
     router.include_router(part.router)

@@ -87,9 +87,9 @@ async def send(request: Request, here: Here, officer: SignedIn, client: str) -> 
         form = await request.form()
         pasted, sending = str(form.get("event", "")), form.get("do") == "send"
         async with here.database.read() as session:
-            partner = await _partner(session, officer, client)
-        if sending and not _may_send(officer, partner):
-            officer.must_hold(Role.OPERATOR)
+            partner = await visible(session, officer, client)
+        if sending:
+            must_send(officer, partner)
         outcome = await _send(here, officer, client, pasted) if sending else await _check(here, client, pasted)
     except Refused as refused:
         if refused.status not in {413, 415, 422, 429, 503}:
@@ -132,7 +132,7 @@ async def _page(
     chosen = wanted or Wanted(local_date(here.now()), "", "")
     since, until = _midnight(chosen.day), _midnight(chosen.day + DAY)
     async with here.database.read() as session:
-        partner = await _partner(session, officer, client)
+        partner = await visible(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
         admission = await admissions.of_client(session, client)
         day = await ledger.day(session, client, since, until)
@@ -145,7 +145,7 @@ async def _page(
     return render(
         request, "partner.html", campaign=found, partner=partner, admission=admission, day=day, rows=rows, states=PARTNER_STATES, mend=mend,
         wanted=chosen, older=older, today=local_date(here.now()), beside=[chosen.day - DAY, chosen.day + DAY], parked=parked,
-        state_of=ledger.state_of, is_late=ledger.is_late, whole=_whole, may_send=_may_send(officer, partner), pasted=pasted, faults=faults,
+        state_of=ledger.state_of, is_late=ledger.is_late, whole=_whole, may_send=may_send(officer, partner), pasted=pasted, faults=faults,
         outcome=outcome,
     )  # fmt: skip
 
@@ -169,7 +169,7 @@ def _pretty(value: Any) -> str:
 async def guide(request: Request, here: Here, officer: SignedIn, client: str) -> HTMLResponse:
     """Subjects, schemas, examples and commands."""
     async with here.database.read() as session:
-        partner = await _partner(session, officer, client)
+        partner = await visible(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
         admission = await admissions.of_client(session, client)
     place = Place(client, partner.campaign, guides.nats_address(here.settings), here.settings.public_url or str(request.base_url).rstrip("/"))
@@ -177,6 +177,7 @@ async def guide(request: Request, here: Here, officer: SignedIn, client: str) ->
     return render(
         request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed), heard=guides.heard(place),
         listening=guides.listening(place), signing=guides.signing(place), signs=bool(admission and admission.signing_keys), pretty=_pretty,
+        web=place.web,
     )  # fmt: skip
 
 
@@ -184,12 +185,12 @@ async def guide(request: Request, here: Here, officer: SignedIn, client: str) ->
 async def asyncapi(here: Here, officer: SignedIn, client: str) -> Response:
     """The AsyncAPI document of what this system may say and hear."""
     async with here.database.read() as session:
-        await _partner(session, officer, client)
+        await visible(session, officer, client)
     headers = {"content-disposition": f'attachment; filename="thidua-{client}-asyncapi.yaml"'}
     return Response(catalogue.text_for(client), media_type="application/yaml", headers=headers)
 
 
-async def _partner(session: ReadSession, officer: Officer, client: str) -> Any:
+async def visible(session: ReadSession, officer: Officer, client: str) -> Any:
     """The system in its newest campaign. Raises `NotFound`, for one that is not the officer's to see as well."""
     row = await scope.newest(session, client)
     if row is None or not _may_read(officer, row):
@@ -201,8 +202,15 @@ def _may_read(officer: Officer, partner: Any) -> bool:
     return officer.holds(*READERS) or officer.unit == partner.unit
 
 
-def _may_send(officer: Officer, partner: Any) -> bool:
+def may_send(officer: Officer, partner: Any) -> bool:
+    """Whether the officer may act for the system."""
     return officer.holds(Role.OPERATOR) or (officer.unit == partner.unit and officer.holds(*SENDERS))
+
+
+def must_send(officer: Officer, partner: Any) -> None:
+    """Raise `Forbidden` for who may not act for the system."""
+    if not may_send(officer, partner):
+        officer.must_hold(Role.OPERATOR)
 
 
 def _midnight(day: date) -> datetime:
