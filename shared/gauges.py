@@ -78,4 +78,6 @@ def watch(database: Database, telemetry: Telemetry) -> None:
 
     @event.listens_for(database.writer.sync_engine, "rollback")
     def rolled_back(connection: Any) -> None:
-        telemetry.transactions.labels("rollback").observe(perf_counter() - connection.info.get(BEGAN, perf_counter()))
+        now = perf_counter()
+        began = now if connection.invalidated else connection.info.get(BEGAN, now)  # one that died cannot be asked
+        telemetry.transactions.labels("rollback").observe(now - began)

@@ -110,8 +110,9 @@ class Inbox:
         self.batches += 1
 
     async def _handle(self, batch: Sequence[Delivery]) -> None:
-        await self._together([delivery for delivery in batch if key_of(delivery) not in self._spoilers])
-        await self._together([delivery for delivery in batch if key_of(delivery) in self._spoilers])
+        apart = [key_of(delivery) in self._spoilers for delivery in batch]  # who spoils this batch is apart from the next one on
+        for wanted in (False, True):
+            await self._together([delivery for delivery, is_apart in zip(batch, apart, strict=True) if is_apart is wanted])
 
     async def _together(self, batch: Sequence[Delivery]) -> None:
         """Apply a batch in one transaction, without those whose handlers fail. One that cannot be committed is halved until who is at fault is alone."""

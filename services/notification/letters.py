@@ -16,6 +16,7 @@ from shared.clock import local_date
 from shared.columns import among
 from shared.database import CHUNK, ReadSession, WriteSession, insert_new
 from shared.delivery import Meta
+from shared.events.registration import UnitChanged
 from shared.identity import new_id
 from shared.security import officers
 
@@ -154,11 +155,23 @@ async def address_to_newcomer(session: WriteSession, unit: str, roles: Iterable[
     await address(session, (await session.execute(query.order_by(letters.c.created))).all(), appointed)
 
 
-async def find_superior(session: WriteSession, unit: str, now: datetime) -> None:
-    """A unit became known: letters to whoever is above it can be addressed now."""
+_WITHOUT_SUPERIOR = select(letters.c.unit).where(
+    among(letters.c.unit, "units"), letters.c.audience == Audience.SUPERIOR, letters.c.addressee.is_(None)
+)
+
+
+async def find_superiors(session: WriteSession, notes: Sequence[Note[UnitChanged]]) -> None:
+    """Units became known: letters to whoever is above them can be addressed now."""
+    now = {event.unit: origin.now for event, origin in notes}
+    for start in range(0, len(now), CHUNK):
+        for unit in set(await session.scalars(_WITHOUT_SUPERIOR, {"units": sorted(now)[start : start + CHUNK]})):
+            await _find_superior(session, unit, now[unit])
+
+
+async def _find_superior(session: WriteSession, unit: str, now: datetime) -> None:
     waiting = and_(letters.c.unit == unit, letters.c.audience == Audience.SUPERIOR, letters.c.addressee.is_(None))
     found = [row.letter for row in await session.execute(select(letters.c.letter).where(waiting))]
-    above = await _superiors(session, {unit}, local_date(now)) if found else {}
+    above = await _superiors(session, {unit}, local_date(now))
     if unit in above:
         await session.execute(update(letters).where(letters.c.letter.in_(found)).values(addressee=above[unit]))
         query = select(letters).where(letters.c.letter.in_(found), on_its_own, letters.c.settled.is_(None))

@@ -1,23 +1,28 @@
 """Reporting rounds: told when they open, reminded of while a report is missing, told to the superior when it stays so."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, or_, select, update
 
 from services.notification import letters, settlements
-from services.notification.letters import Draft, Origin
+from services.notification.letters import Draft, Note, Origin
 from services.notification.models import closed_rounds, holds, participants, rounds, submissions, to_escalate
 from services.notification.models import letters as written
 from services.notification.rules import ESCALATION, REMINDERS, days_left, escalates, reminder_due
+from shared.columns import among
 from shared.database import ReadSession, WriteSession, upsert
-from shared.events.registration import ParticipationStatus
+from shared.events.registration import ParticipationEvent, ParticipationStatus
 from shared.events.reporting import RoundClosed, RoundOpened
 
 BEFORE_DEADLINE = (*(rule.code for rule in REMINDERS), "round-opened")
 """Letters that mean nothing once the round is closed."""
+PER_TICK = 5000
+"""Units of a round reminded, and superiors told, in one transaction: a country's go on with the next minute."""
 
-
+_AMONG = among(participants.c.unit, "units")
 _ESCALATED = (
     update(submissions)
     .where(submissions.c.campaign == bindparam("in"), submissions.c.round == bindparam("for"), submissions.c.unit == bindparam("of"))
@@ -34,7 +39,8 @@ async def opened(session: WriteSession, event: RoundOpened, origin: Origin) -> N
     if await upsert(session, rounds, [row], newer="revision"):
         await settlements.settle(session, settlements.settling(_about(event.campaign, event.round, written.c.revision < event.revision)), origin.now)
         for each in await _open(session, event.campaign, event.round):
-            await _tell(session, each, await _owing(session, each, origin.now), origin)
+            owing = await _owing(session, each, origin.now)
+            await letters.compose(session, [_opened(each, unit, origin) for unit in owing])
 
 
 async def closed(session: WriteSession, event: RoundClosed, origin: Origin) -> None:
@@ -44,12 +50,15 @@ async def closed(session: WriteSession, event: RoundClosed, origin: Origin) -> N
     await settlements.settle(session, settlements.settling(_about(event.campaign, event.round)), origin.now)
 
 
-async def tell_of_open(session: WriteSession, campaign: str, unit: str, origin: Origin) -> None:
-    """A unit owes reports from now on: tell it of the rounds that are open."""
-    for each in await _open(session, campaign):
-        if origin.now < each.deadline:
-            owing = await _owing(session, each, origin.now, participants.c.unit == unit)
-            await _tell(session, each, owing, Origin(origin.now, each.event, origin.traceparent))
+async def tell_of_open(session: WriteSession, joined: Sequence[Note[ParticipationEvent]]) -> None:
+    """Units owe reports from now on: tell them of the rounds that are open."""
+    await session.flush()
+    for campaign in sorted({event.campaign for event, _ in joined}):
+        for each in await _open(session, campaign):
+            origins = {event.unit: origin for event, origin in joined if event.campaign == campaign and origin.now < each.deadline}
+            if origins:
+                owing = await _owing(session, each, max(o.now for o in origins.values()), _AMONG, units=sorted(origins))
+                await letters.compose(session, [_opened(each, unit, replace(origins[unit], event=each.event)) for unit in owing])
 
 
 async def remind(session: WriteSession, now: datetime, traceparent: str | None) -> None:
@@ -68,7 +77,7 @@ async def remind(session: WriteSession, now: datetime, traceparent: str | None) 
         origin = Origin(now, each.event, traceparent)
         drafts = [
             Draft(rule.code, each.campaign, unit, each.round, origin, each.revision, parameters)
-            for unit in await _owing(session, each, now, ~told)
+            for unit in await _owing(session, each, now, ~told, limit=PER_TICK)
         ]
         await letters.compose(session, drafts)
 
@@ -76,7 +85,7 @@ async def remind(session: WriteSession, now: datetime, traceparent: str | None) 
 async def escalate(session: WriteSession, now: datetime, traceparent: str | None) -> None:
     """On a tick: tell the superior of reports that are still missing a day after the deadline; the unit was told first."""
     query = select(submissions).where(to_escalate, submissions.c.missed <= now - ESCALATION, ~exists().where(*_on_hold(submissions, now)))
-    found = (await session.execute(query.order_by(submissions.c.missed, submissions.c.unit))).all()
+    found = (await session.execute(query.order_by(submissions.c.missed, submissions.c.unit).limit(PER_TICK))).all()
     late = [row for row in found if escalates(row.missed, now)]
     await letters.compose(session, [_overdue(row, Origin(now, row.event, traceparent)) for row in late])
     if late:
@@ -88,10 +97,8 @@ def _overdue(late: Row[Any], origin: Origin) -> Draft:
     return Draft("overdue-superior", late.campaign, late.unit, late.round, origin, parameters=parameters)
 
 
-async def _tell(session: WriteSession, each: Row[Any], units: list[str], origin: Origin) -> None:
-    parameters = _parameters(each)
-    drafts = [Draft("round-opened", each.campaign, unit, each.round, origin, each.revision, parameters) for unit in units]
-    await letters.compose(session, drafts)
+def _opened(each: Row[Any], unit: str, origin: Origin) -> Draft:
+    return Draft("round-opened", each.campaign, unit, each.round, origin, each.revision, _parameters(each))
 
 
 def _parameters(each: Row[Any]) -> dict[str, Any]:
@@ -118,7 +125,7 @@ async def _open(session: ReadSession, campaign: str | None = None, round: str | 
     return list((await session.execute(query)).all())
 
 
-async def _owing(session: ReadSession, each: Row[Any], now: datetime, *more: ColumnElement[bool]) -> list[str]:
+async def _owing(session: ReadSession, each: Row[Any], now: datetime, *more: ColumnElement[bool], limit: int | None = None, **bound: Any) -> list[str]:
     """Units that owe the round's report and have not submitted it: approved, not on hold."""
     query: Select[tuple[str]] = select(participants.c.unit).where(
         participants.c.campaign == each.campaign,
@@ -130,7 +137,7 @@ async def _owing(session: ReadSession, each: Row[Any], now: datetime, *more: Col
         ~exists().where(*_on_hold(participants, now)),
         *more,
     )  # fmt: skip
-    return list(await session.scalars(query.order_by(participants.c.unit)))
+    return list(await session.scalars(query.order_by(participants.c.unit).limit(limit), bound))
 
 
 def _on_hold(of: Any, now: datetime) -> list[ColumnElement[bool]]:

@@ -7,10 +7,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from services.notification import deliveries, digests, holds, letters, matters, notes, participants, rounds
+from services.notification import deliveries, digests, holds, letters, matters, notes, rounds
 from services.notification.letters import Origin
-from services.notification.matters import Matter
-from services.notification.reports import Told
+from services.notification.notes import LETTERS
 from shared import campaigns, security, telemetry, units
 from shared.database import WriteSession
 from shared.delivery import Meta
@@ -46,7 +45,6 @@ from shared.events.reporting import (
 )
 from shared.inbox import Hears, Touched, lock
 
-LETTERS = ("notification letters",)
 Keys = Sequence[str]
 
 
@@ -74,9 +72,9 @@ def one_at_a_time(subscriber: Subscriber) -> Subscriber:
     return alone
 
 
-def note(session: WriteSession, event: Told | Matter, meta: Meta) -> Keys:
+async def note(session: WriteSession, event: Any, meta: Meta) -> Keys:
     """Note an event for the batch's answer. An accepted report causes no letter, and needs no trace for one."""
-    notes.note(session, event, Origin(meta.time) if isinstance(event, ReportAccepted) else Origin.of(meta))
+    await notes.note(session, event, Origin(meta.time) if isinstance(event, ReportAccepted) else Origin.of(meta))
     return LETTERS
 
 
@@ -93,10 +91,10 @@ async def on_campaign_advanced(event: CampaignAdvanced, session: WriteSession, m
 
 
 @hears
-@one_at_a_time
-async def on_unit_changed(event: UnitChanged, session: WriteSession, meta: Meta) -> None:
+async def on_unit_changed(event: UnitChanged, session: WriteSession, meta: Meta) -> Keys:
+    keys = await note(session, event, meta)
     await units.on_unit_changed(event, session, meta)
-    await letters.find_superior(session, event.unit, meta.time)
+    return keys
 
 
 @hears
@@ -131,21 +129,18 @@ async def on_key_published(event: KeyPublished, session: WriteSession, meta: Met
 
 
 @hears
-@one_at_a_time
-async def on_participation_submitted(event: ParticipationSubmitted, session: WriteSession, meta: Meta) -> None:
-    await participants.submitted(session, event, Origin.of(meta))
+async def on_participation_submitted(event: ParticipationSubmitted, session: WriteSession, meta: Meta) -> Keys:
+    return await note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_participation_approved(event: ParticipationApproved, session: WriteSession, meta: Meta) -> None:
-    await participants.approved(session, event, Origin.of(meta))
+async def on_participation_approved(event: ParticipationApproved, session: WriteSession, meta: Meta) -> Keys:
+    return await note(session, event, meta)
 
 
 @hears
-@one_at_a_time
-async def on_participation_returned(event: ParticipationReturned, session: WriteSession, meta: Meta) -> None:
-    await participants.returned(session, event, Origin.of(meta))
+async def on_participation_returned(event: ParticipationReturned, session: WriteSession, meta: Meta) -> Keys:
+    return await note(session, event, meta)
 
 
 @hears
@@ -162,47 +157,47 @@ async def on_round_closed(event: RoundClosed, session: WriteSession, meta: Meta)
 
 @hears
 async def on_report_accepted(event: ReportAccepted, session: WriteSession, meta: Meta) -> Keys:
-    return note(session, event, meta)
+    return await note(session, event, meta)
 
 
 @hears
 async def on_report_returned(event: ReportReturned, session: WriteSession, meta: Meta) -> Keys:
-    return note(session, event, meta)
+    return await note(session, event, meta)
 
 
 @hears
 async def on_report_missed(event: ReportMissed, session: WriteSession, meta: Meta) -> Keys:
-    return note(session, event, meta)
+    return await note(session, event, meta)
 
 
 @hears
 async def on_discrepancy_opened(event: DiscrepancyOpened, session: WriteSession, meta: Meta) -> Keys:
-    return note(session, event, meta)
+    return await note(session, event, meta)
 
 
 @hears
 async def on_discrepancy_resolved(event: DiscrepancyResolved, session: WriteSession, meta: Meta) -> Keys:
-    return note(session, event, meta)
+    return await note(session, event, meta)
 
 
 @hears
 async def on_warning_raised(event: WarningRaised, session: WriteSession, meta: Meta) -> Keys:
-    return note(session, event, meta)
+    return await note(session, event, meta)
 
 
 @hears
 async def on_warning_cleared(event: WarningCleared, session: WriteSession, meta: Meta) -> Keys:
-    return note(session, event, meta)
+    return await note(session, event, meta)
 
 
 @hears
 async def on_front_runner_found(event: FrontRunnerFound, session: WriteSession, meta: Meta) -> Keys:
-    return note(session, event, meta)
+    return await note(session, event, meta)
 
 
 @hears
 async def on_front_runner_lost(event: FrontRunnerLost, session: WriteSession, meta: Meta) -> Keys:
-    return note(session, event, meta)
+    return await note(session, event, meta)
 
 
 @hears

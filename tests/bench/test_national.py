@@ -2,7 +2,7 @@
 
 
 from tests.bench.national import account
-from tests.bench.national.country import COMMUNES, INDICATORS, PROVINCES, Country, chunks
+from tests.bench.national.country import COMMUNES, INDICATORS, PROVINCES, Country, chunks, moment
 
 
 def part(cost: float, memory: float, seconds: float = 10.0) -> dict:
@@ -10,9 +10,10 @@ def part(cost: float, memory: float, seconds: float = 10.0) -> dict:
     return {"reports": 1000, "seconds": seconds, "processor": processor, "memory": dict.fromkeys(processor, memory)}
 
 
-def concluded(parts: list[dict], ages: list[float]) -> dict:
+def concluded(parts: list[dict], ages: list[float], curve: tuple[float, ...] = (0.2,)) -> dict:
     found = {"enterprises": 2000, "database": "postgres", "replicas": 1, "loaded_s": 1.0, "machine": {"cores": 2}, "parts": parts}
-    found |= {"rank_age_s": ages, "page_s": [0.1], "letters_of_busiest_officer": 3}
+    found |= {"rank_age_s": ages, "page_s": [0.1], "letters": {"to_tell": 90, "brought_by": 4, "most": 3}}
+    found["curve"] = {"reports": 400, "seconds": 6.0, "peak_per_s": 200.0, "through_after_s": 0.2, "wait_s": [0.01], "rank_age_s": curve, "page_s": []}
     return found | account.conclusions(found)
 
 
@@ -24,6 +25,15 @@ def test_a_cost_that_grows_a_process_that_swells_and_a_rank_that_is_old_do_not_p
     flat = concluded([part(1.0, 100), part(1.0, 110)], [0.3])
     assert met(flat) == [True, True, True, False], "a thousand in ten seconds is too slow for a million in ten minutes"
     assert met(concluded([part(1.0, 100), part(1.5, 210)], [0.3, 2.5]))[:3] == [False, False, False]
+    assert met(concluded([part(1.0, 100)], [0.3], [2.5]))[2] is False, "nor one that was old in the last hour"
+
+
+def test_the_last_hour_s_curve_brings_all_and_ends_at_three_times_its_mean():
+    moments = [moment(number / 1000) for number in range(1001)]
+    assert moments == sorted(moments)
+    assert (moments[0], moments[-1]) == (0, 1)
+    last = sum(at > 0.99 for at in moments[:-1])
+    assert 29 <= last <= 30, "a hundredth of the hour, three hundredths of the reports"
 
 
 def test_the_straight_line_counts_the_processor_time_of_services_broker_and_database():

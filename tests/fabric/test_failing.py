@@ -2,12 +2,13 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, select, text
 
-from shared import audit
+from shared import audit, gauges
 from shared.clock import Clock
 from shared.database import add_later
 from shared.deadletters import dead_letters
@@ -152,3 +153,49 @@ async def buried(database):
     async with database.read() as session:
         reasons = list(await session.scalars(select(dead_letters.c.reason)))
     return reasons == ["ValueError: s50 cannot be settled"]
+
+
+class Letter:
+    """What becomes of a message at the broker."""
+
+    def __init__(self) -> None:
+        self.fates: list[str] = []
+
+    async def ack(self) -> None:
+        self.fates.append("acknowledged")
+
+    async def nak(self, delay=None) -> None:
+        self.fates.append("again")
+
+
+async def test_an_event_whose_connection_dies_waits_for_the_database_and_is_no_failing_one(monkeypatch):
+    monkeypatch.setattr("shared.inbox.OUTAGE_SECONDS", (0.01,))
+    mine, ends, letter, telemetry = Hears("evaluation"), [True], Letter(), Telemetry("test")
+
+    @mine
+    async def on_ended(event: SessionEnded, session, meta):
+        if ends and ends.pop():
+            await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    async with fresh_database("evaluation", "postgres") as database:
+        gauges.watch(database, telemetry)
+        await Inbox(database, mine, telemetry, Clock(simulated=True)).handle([replace(delivery("e1", "", 1), message=letter)])
+        assert await column(database, inbox.c.id) == Counter(["e1"])
+    assert letter.fates == ["acknowledged"]
+
+
+async def test_an_event_that_cannot_be_committed_is_tried_once_a_delivery(database_kind):
+    mine, tries, letter = Hears("evaluation"), [], Letter()
+
+    @mine
+    async def on_ended(event: SessionEnded, session, meta):
+        return {event.session}
+
+    async def settle(session, touched):
+        tries.append(len(touched))
+        raise ValueError("cannot be settled")
+
+    mine.settle = settle
+    async with fresh_database("evaluation", database_kind) as database:
+        await Inbox(database, mine, Telemetry("test"), Clock(simulated=True)).handle([replace(delivery("e1", "", 1), message=letter)])
+    assert (letter.fates, tries) == (["again"], [1])

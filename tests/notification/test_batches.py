@@ -46,8 +46,9 @@ async def statements(ear: Ear, events: list[Event]) -> int:
         (None, story.reported), (None, story.missed), (None, story.report_returned), (story.report_returned, lambda of: story.reported(of, 3)),
         (None, lambda of: story.warned(of, warning=f"w-{of}")),
         (lambda of: story.warned(of, warning=f"w-{of}"), lambda of: story.cleared(of, warning=f"w-{of}")),
+        (story.submitted, story.approved), (story.submitted, story.sent_back),
     ],
-    ids=["reported", "missed", "returned", "answered", "warned", "cleared"],
+    ids=["reported", "missed", "returned", "answered", "warned", "cleared", "approved", "sent back"],
 )  # fmt: skip
 async def test_a_batch_costs_the_same_statements_whatever_its_size(ear, first: Callable | None, then: Callable):
     units = [f"u{number}" for number in range(FEW + MANY)]
@@ -56,9 +57,15 @@ async def test_a_batch_costs_the_same_statements_whatever_its_size(ear, first: C
     if first:
         await ear.hear(*map(first, units), at=OPENING)
     few, many = await statements(ear, [*map(then, units[:FEW])]), await statements(ear, [*map(then, units[FEW:])])
-    assert few == many <= 16
+    assert few == many <= 18
     async with ear.database.read() as session:
         assert len(await rows_of(session, letters if then is not story.reported else submissions)) >= len(units)
+
+
+async def test_a_batch_of_new_units_costs_the_same_statements_whatever_its_size(ear):
+    named = [story.unit(f"u{number}", "huyen") for number in range(FEW + MANY)]
+    few, many = await statements(ear, [*named[:FEW]]), await statements(ear, [*named[FEW:]])
+    assert many - few == MANY - FEW, "one look at each for the revision known, and nothing more"
 
 
 async def test_one_batch_withdraws_every_reminder_that_its_reports_make_needless_and_no_other(town):
@@ -77,7 +84,8 @@ EVENTS = [
     story.reported(), story.report_returned(revision=2), story.reported(revision=3), story.missed(), story.reported("huyen"),
     story.missed("huyen"), story.warned(revision=1), story.cleared(revision=2), story.warned(revision=3), story.cleared(revision=4),
     FrontRunnerFound(**LEAD, revision=1, percent=120, rounds=2), FrontRunnerLost(**LEAD, revision=2), story.opened(), story.approved(),
-    story.held("huyen"), story.officer("xa.head", "xa", Role.HEAD, revision=2),
+    story.held("huyen"), story.officer("xa.head", "xa", Role.HEAD, revision=2), story.submitted(revision=1), story.sent_back(revision=3),
+    story.approved(revision=4), story.approved("huyen", 2), story.warned("xóm", warning="w2"), story.unit("xóm", "xa"),
 ]  # fmt: skip
 
 

@@ -176,6 +176,24 @@ async def test_after_an_outage_only_the_last_reminder_counts(town):
     assert {row.rule for row in await town.rows() if row.rule.startswith("due")} == {"due-1"}
 
 
+async def test_those_whom_one_tick_does_not_reach_are_reminded_by_the_next_each_once(town, monkeypatch):
+    monkeypatch.setattr("services.notification.rounds.PER_TICK", 1)
+    await town.hear(story.approved("xa"), story.approved("huyen"))
+    await town.hear(story.opened(), at=OPENING)
+    for minutes in range(3):
+        await town.tick(DEADLINE - HOUR + minutes * MINUTE)
+        assert len({row.unit for row in await town.rows("due-1")}) == min(minutes + 1, 2)
+    await town.hear(story.missed("xa"), story.missed("huyen"), at=DEADLINE)
+    for minutes in range(3):
+        await town.tick(DEADLINE + DAY + minutes * MINUTE)
+        assert await letters_about("overdue-superior", town) == min(minutes + 1, 2)
+
+
+async def letters_about(rule, town):
+    async with town.database.read() as session:
+        return await session.scalar(select(func.count()).select_from(letters).where(letters.c.rule == rule))
+
+
 async def test_a_missing_report_is_told_to_the_unit_then_a_day_later_to_its_superior(town):
     await town.hear(story.approved())
     await town.hear(story.missed(), at=DEADLINE)

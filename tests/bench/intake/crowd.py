@@ -1,4 +1,4 @@
-"""What clerks' programs and browsers do to one service: as fast as it answers, each at its own time, or all in one moment."""
+"""What clerks' programs and browsers do to a service, shared out over its processes: as fast as it answers, each at its own time, or all in one moment."""
 
 import asyncio
 import contextlib
@@ -64,8 +64,8 @@ def _header(head: str, name: str) -> str:
     return head.partition(f"\r\n{name}:")[2].partition("\r\n")[0].strip()
 
 
-async def _on_lines(port: int, count: int, work: Callable[[Line, int], Awaitable[list[Answer]]]) -> list[Answer]:
-    lines = [Line(port) for _ in range(count)]
+async def _on_lines(ports: Sequence[int], count: int, work: Callable[[Line, int], Awaitable[list[Answer]]]) -> list[Answer]:
+    lines = [Line(ports[number % len(ports)]) for number in range(count)]
     try:
         each = await asyncio.gather(*(work(line, number) for number, line in enumerate(lines)))
     finally:
@@ -73,7 +73,7 @@ async def _on_lines(port: int, count: int, work: Callable[[Line, int], Awaitable
     return [answer for answers in each for answer in answers]
 
 
-async def as_fast_as_answered(port: int, requests: Sequence[Iterator[bytes]], seconds: float) -> list[Answer]:
+async def as_fast_as_answered(ports: Sequence[int], requests: Sequence[Iterator[bytes]], seconds: float) -> list[Answer]:
     """Each connection sends its next request when the last is answered."""
     until = time.perf_counter() + seconds
 
@@ -83,10 +83,10 @@ async def as_fast_as_answered(port: int, requests: Sequence[Iterator[bytes]], se
             answers.append(await line.ask(next(requests[number])))
         return answers
 
-    return await _on_lines(port, len(requests), work)
+    return await _on_lines(ports, len(requests), work)
 
 
-async def at_a_rate(port: int, requests: Sequence[Iterator[bytes]], rate: float, seconds: float) -> list[Answer]:
+async def at_a_rate(ports: Sequence[int], requests: Sequence[Iterator[bytes]], rate: float, seconds: float) -> list[Answer]:
     """`rate` requests a second over all connections, each due at its own time, whether or not the ones before are answered."""
     start = time.perf_counter()
     dues = iter([start + number / rate for number in range(int(rate * seconds))])
@@ -98,17 +98,17 @@ async def at_a_rate(port: int, requests: Sequence[Iterator[bytes]], rate: float,
             answers.append(await line.ask(next(requests[number]), due))
         return answers
 
-    return await _on_lines(port, len(requests), work)
+    return await _on_lines(ports, len(requests), work)
 
 
-async def in_one_moment(port: int, requests: Iterable[bytes]) -> list[Answer]:
+async def in_one_moment(ports: Sequence[int], requests: Iterable[bytes]) -> list[Answer]:
     """Every request on a connection of its own, all at once."""
     given = list(requests)
 
     async def work(line: Line, number: int) -> list[Answer]:
         return [await line.ask(given[number])]
 
-    return await _on_lines(port, len(given), work)
+    return await _on_lines(ports, len(given), work)
 
 
 def shared_out(everybody: Sequence[str], among: int) -> list[Sequence[str]]:

@@ -43,6 +43,13 @@ def say(text: str) -> None:
 @contextlib.asynccontextmanager
 async def running(kind: str, command: Sequence[str]) -> AsyncIterator[Intake]:
     """A service on servers of its own, everybody's reports opened and the caches warm."""
+    async with running_all(kind, command, 1) as [intake]:
+        yield intake
+
+
+@contextlib.asynccontextmanager
+async def running_all(kind: str, command: Sequence[str], processes: int) -> AsyncIterator[list[Intake]]:
+    """So many processes of it on the same servers and durables."""
     folder = _folder()
     try:
         async with fresh_url(kind) as url, nats_server(folder / "nats") as broker:
@@ -51,9 +58,12 @@ async def running(kind: str, command: Sequence[str]) -> AsyncIterator[Intake]:
                 clock="simulated", log_level="warning",
             )  # fmt: skip
             await stand.prepare(settings, broker, CONNECTIONS * UNITS_EACH)
-            async with stand.running(settings, command) as intake:
-                await crowd.as_fast_as_answered(intake.port, _reports(), WARM_SECONDS)
-                yield intake
+            async with contextlib.AsyncExitStack() as stack:
+                each = [settings.model_copy(update={"port": free_port()}) for _ in range(processes)]
+                intakes = [await stack.enter_async_context(stand.running(one, command)) for one in each]
+                for intake in intakes:
+                    await crowd.as_fast_as_answered([intake.port], _reports(), WARM_SECONDS)
+                yield intakes
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -73,36 +83,44 @@ def _reports() -> list[Any]:
     return [stand.requests(own) for own in crowd.shared_out(_everybody(), CONNECTIONS)]
 
 
-async def rush(intake: Intake, seconds: float) -> dict[str, float]:
-    """As fast as it answers."""
-    cpu = intake.cpu_seconds()
-    answers = await crowd.as_fast_as_answered(intake.port, _reports(), seconds)
+async def rush(intakes: Sequence[Intake], seconds: float) -> dict[str, float]:
+    """As fast as they answer."""
+    cpu = _cpu_seconds(intakes)
+    answers = await crowd.as_fast_as_answered([intake.port for intake in intakes], _reports(), seconds)
     accepted = _accepted(answers)
     took = max(answer.answered for answer in answers) - min(answer.due for answer in answers)
-    used = (intake.cpu_seconds() - cpu) * 1000 / max(1, len(accepted))
+    used = (_cpu_seconds(intakes) - cpu) * 1000 / max(1, len(accepted))
     return {"accepted_per_s": len(accepted) / took, **_waits(accepted), "not_accepted": len(answers) - len(accepted), "processor_ms": used}
 
 
-async def steady(intake: Intake, rate: float, seconds: float) -> dict[str, float]:
-    """A fixed rate, and readers who look at their page of what is due meanwhile."""
-    before = intake.resident_mib()
+async def steady(intakes: Sequence[Intake], rate: float, seconds: float) -> dict[str, float]:
+    """A fixed rate, shared out over processes of the service, and readers who look at their page of what is due meanwhile."""
+    before, ports = _resident_mib(intakes), [intake.port for intake in intakes]
     pages = [crowd.again_and_again(stand.page(unit)) for unit in _everybody()[:READERS]]
     answers, seen = await asyncio.gather(
-        crowd.at_a_rate(intake.port, _reports(), rate, seconds), crowd.at_a_rate(intake.port, pages, READERS * 2, seconds)
+        crowd.at_a_rate(ports, _reports(), rate, seconds), crowd.at_a_rate(ports, pages, READERS * 2, seconds)
     )
     accepted = _accepted(answers)
     return {
         "rate": rate, **_waits(accepted), "not_accepted": len(answers) - len(accepted),
         "pages_p99_ms": spread([one.waited_ms for one in seen if one.status == 200])["p99"],
-        "pages_failed": sum(one.status != 200 for one in seen), "grown_mib": intake.resident_mib() - before,
+        "pages_failed": sum(one.status != 200 for one in seen), "grown_mib": _resident_mib(intakes) - before,
     }  # fmt: skip
+
+
+def _cpu_seconds(intakes: Sequence[Intake]) -> float:
+    return sum(intake.cpu_seconds() for intake in intakes)
+
+
+def _resident_mib(intakes: Sequence[Intake]) -> float:
+    return sum(intake.resident_mib() for intake in intakes)
 
 
 async def flood(intake: Intake) -> dict[str, float]:
     """More at one moment than may wait: who is over is told to come again, and whoever was accepted counts."""
     before, own = intake.resident_mib(), _everybody()
     requests = [next(stand.requests([own[number % len(own)]])) for number in range(FLOOD)]
-    answers = await crowd.in_one_moment(intake.port, requests)
+    answers = await crowd.in_one_moment([intake.port], requests)
     turned_away = [answer for answer in answers if answer.status == OVERLOADED]
     return {
         "sent": FLOOD, "accepted": len(_accepted(answers)), "turned_away": len(turned_away),
@@ -120,15 +138,21 @@ def _waits(answers: Sequence[Answer]) -> dict[str, float]:
 
 
 async def measure(kinds: Sequence[str], *, quick: bool) -> dict[str, Any]:
-    """By database: the rush, the stress minute, half of what was accepted in the rush, the flood; then the rush behind another server."""
+    """By database: the rush, the stress minute, half of what was accepted in the rush, the flood; on PostgreSQL rush and stress minute with
+    two processes; then the rush behind another server.
+    """
     found: dict[str, Any] = {}
     for kind in kinds:
         say(f"intake on {kind} …")
         async with running(kind, stand.UVICORN) as intake:
-            one: dict[str, Any] = {"rush": await rush(intake, 5 if quick else 20)}
-            one["stress"] = await steady(intake, STRESS, 5 if quick else 60)
-            one["half"] = await steady(intake, one["rush"]["accepted_per_s"] / 2, 5 if quick else 20)
+            one: dict[str, Any] = {"rush": await rush([intake], 5 if quick else 20)}
+            one["stress"] = await steady([intake], STRESS, 5 if quick else 60)
+            one["half"] = await steady([intake], one["rush"]["accepted_per_s"] / 2, 5 if quick else 20)
             one["flood"] = await flood(intake)
+        if kind == "postgres":
+            async with running_all(kind, stand.UVICORN, 2) as intakes:
+                one["two_rush"] = await rush(intakes, 5 if quick else 20)
+                one["two_stress"] = await steady(intakes, STRESS, 5 if quick else 60)
         if not quick:
             one["granian"] = await _behind_granian(kind)
         found[kind] = one
@@ -142,7 +166,7 @@ async def _behind_granian(kind: str) -> dict[str, float] | None:
         say(f"  granian not run: {error}")
         return None
     async with running(kind, command) as intake:
-        return await rush(intake, 20)
+        return await rush([intake], 20)
 
 
 def table(found: dict[str, Any]) -> str:

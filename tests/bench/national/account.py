@@ -25,7 +25,7 @@ def conclusions(found: dict[str, Any]) -> dict[str, Any]:
     }
     rate = sum(part["reports"] for part in parts) / sum(part["seconds"] for part in parts)
     whole = sum(processor_ms(part, servers=True) for part in parts) / len(parts)
-    oldest = max(found["rank_age_s"], default=0.0)
+    oldest = max([*found["rank_age_s"], *found["curve"]["rank_age_s"]], default=0.0)
     return {
         "reports_per_s": rate,
         "first_ms": first,
@@ -69,13 +69,31 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"{found['reports_per_s']:.0f} reports/s; processor ms per report with broker and database: first tenth {found['first_ms']:.2f}, last {found['last_ms']:.2f}",
         f"age of a rank when answered: p50 {at(ages, 0.5):.2f} s, p99 {at(ages, 0.99):.2f} s, oldest {max(ages, default=0):.2f} s ({len(ages)} asked)",
         f"the league's pages meanwhile: p50 {at(pages, 0.5):.2f} s, slowest {max(pages, default=0):.2f} s ({len(pages)} asked)",
-        f"letters to the officer who got most: {found['letters_of_busiest_officer']:,}",
+        _of_curve(found["curve"]),
+        _of_letters(found["letters"]),
         f"a million in ten minutes needs {found['cores_for_the_goal']:.1f} cores like these, in an hour {found['cores_for_the_hour']:.1f}",
     ]
     return told + [
         f"{g['goal']} {g['limit']:g}: {g['measured']:.2f} {'met' if g['measured'] <= g['limit'] else 'MISSED'}"
         for g in found["goals"]
     ]
+
+
+def _of_curve(curve: dict[str, Any]) -> str:
+    waits, ages, pages = curve["wait_s"], curve["rank_age_s"], curve["page_s"]
+    return (
+        f"the last hour's curve in {curve['seconds']:.0f} s ({curve['reports']:,} reports, {curve['peak_per_s']:.0f}/s at its end, three times the mean): "
+        f"accepted after p50 {at(waits, 0.5):.2f} s, p99 {at(waits, 0.99):.2f} s, longest {max(waits, default=0):.2f} s; "
+        f"age of a rank p50 {at(ages, 0.5):.2f} s, oldest {max(ages, default=0):.2f} s ({len(ages)} asked); slowest page {max(pages, default=0):.2f} s; "
+        f"all through {curve['through_after_s']:.1f} s after the last"
+    )
+
+
+def _of_letters(letters: dict[str, int]) -> str:
+    return (
+        f"there were {letters['to_tell']:,} things about their enterprises to tell the provinces' heads: {letters['brought_by']:,} letters "
+        f"brought them, {letters['most']:,} to the head who got most"
+    )
 
 
 def table(found: dict[str, Any]) -> str:
@@ -166,8 +184,11 @@ Processor time counts what a report costs; the rate also depends on what else su
   province. What registration would say of it is published in its name (units, targets, participations), and heard by the real handlers.
 - *A report* has two figures. It goes through reporting's intake with all its rules, outbox and relay, JetStream with `sync_interval: always`,
   evaluation (inbox, score, standing, buckets, own events) and notification (inbox, what is known of the report, letters).
-- *The pace*: as fast as the machine carries it to the end: the producer holds back while more than 400 reports are on the way. The last hour's curve
-  (278/s in the mean, 833/s in its busiest minute) is then a matter of cores: the straight line above.
+- *The pace*: in tenths as fast as the machine carries it to the end: the producer holds back while more than 400 reports are on the way. Then the
+  last enterprises (a fifth, 10,000 at most) come along the last hour's curve, each at its own time whatever became of the others: nobody at first,
+  three times the mean at the end, compressed so that the end is what the machine carried in the tenths. A country's hour is 278/s in the mean and
+  833/s at its end: the straight line above says how many cores that is.
+- *Letters*: what is early known about an enterprise its province's head is told in a digest each minute; six minutes of the clock pass in one.
 - *Age of a rank*: of one report in 500, from its commit in reporting until evaluation's API answers the unit's score with the report in it, and its
   place counted from the buckets. *Pages*: the league of all clusters and the last page of one, in turn, every two seconds.
 - At the end the rows of every step, the sum of all figures and every bucket are compared with what was sent and with a recount; a difference ends the run.

@@ -18,12 +18,13 @@ import httpx
 import nats
 import psutil
 from nats.js import JetStreamContext
-from sqlalchemy import func, select
+from sqlalchemy import distinct, func, select
 
 from services import local
 from services.evaluation.models import reports as scored
 from services.evaluation.models import score_buckets, standings
-from services.notification.models import deliveries
+from services.notification.models import deliveries, letters
+from services.notification.rules import Audience
 from services.reporting.models import versions
 from shared import clock, inbox, outbox, security, streams
 from shared import settings as configuration
@@ -50,6 +51,10 @@ PATIENCE = 3600
 CALM = 3
 ASK_SECONDS = 0.05
 PAGE_SECONDS = 2.0
+TICK_SECONDS = 10.0
+"""Between two minutes of the measured hour."""
+CURVE_PART, CURVE_MOST = 5, 10_000
+"""Of the enterprises a fifth comes along the last hour's curve in the end, so many at most."""
 
 
 class Part(NamedTuple):
@@ -117,11 +122,15 @@ async def measure(enterprises: int, kind: str, replicas: int) -> dict[str, Any]:
         say(f"  in force after {found['loaded_s']:.0f} s; {enterprises:,} reports ...")
         asker = Asker(stand)
         async with asyncio.TaskGroup() as group:
-            asking = [group.create_task(asker.follow_ranks()), group.create_task(asker.look_at_pages())]
+            beside = [group.create_task(work) for work in (asker.follow_ranks(), asker.look_at_pages(), _tick(stand))]
             found["parts"] = [(await _part(stand, number))._asdict() for number in range(PARTS)]
-            for task in asking:
+            found |= {"rank_age_s": asker.ages[:], "page_s": asker.pages[:]}
+            found["curve"] = await _curve(stand, asker, sum(p["reports"] for p in found["parts"]) / sum(p["seconds"] for p in found["parts"]))
+            for task in beside:
                 task.cancel()
-        found |= {"rank_age_s": asker.ages, "page_s": asker.pages, "letters_of_busiest_officer": await _letters(stand)}
+        await clock.publish(stand.jetstream, made.DEADLINE - timedelta(hours=1), simulated=True)  # the last digests
+        await _rest(stand)
+        found["letters"] = await _letters(stand)
         if faults := await _differences(stand):
             raise Broken("; ".join(faults))
     return found
@@ -226,20 +235,51 @@ async def _rest(stand: Stand) -> None:
             calm = 0 if busy else calm + 1
 
 
+async def _tick(stand: Stand) -> None:
+    """The minutes of the hour pass, quicker than they do: digests go with each."""
+    for minute in itertools.count(1):
+        await asyncio.sleep(TICK_SECONDS)
+        await clock.publish(stand.jetstream, made.OPENS + timedelta(hours=1, minutes=minute), simulated=True)
+
+
+def _on_the_curve(stand: Stand) -> int:
+    return min(stand.country.enterprises // CURVE_PART, CURVE_MOST)
+
+
 async def _part(stand: Stand, number: int) -> Part:
-    """Have a tenth of the enterprises report, each producer its share, and wait until all of it is through."""
-    first, last = (stand.country.enterprises * n // PARTS for n in (number, number + 1))
-    producers = [process for name, process in stand.processes.items() if name.startswith("reporting")]
+    """Have a tenth of those report who do not come along the curve, and wait until all of it is through."""
+    first, last = ((stand.country.enterprises - _on_the_curve(stand)) * n // PARTS for n in (number, number + 1))
     seconds, _ = stand.usage()
     began = monotonic()
-    for place, process in enumerate(producers):
-        assert process.stdin is not None
-        process.stdin.write(f"{json.dumps([first + place, last - first - place, len(producers)])}\n".encode())
-    await _all_sent(stand, [first + place for place in range(len(producers))])
+    await _order(stand, first, last, 0)
     await _rest(stand)
     took, (after, memory) = monotonic() - began, stand.usage()
     say(f"  {last:,} reports: {(last - first) / took:.0f}/s")
     return Part(last - first, took, {name: after[name] - seconds[name] for name in after}, memory)
+
+
+async def _order(stand: Stand, first: int, last: int, seconds: float) -> None:
+    """Have these enterprises report, each producer its share; returns when all were accepted."""
+    producers = [process for name, process in stand.processes.items() if name.startswith("reporting")]
+    for place, process in enumerate(producers):
+        assert process.stdin is not None
+        process.stdin.write(f"{json.dumps([first + place, last - first - place, len(producers), seconds])}\n".encode())
+    await _all_sent(stand, [first + place for place in range(len(producers))])
+
+
+async def _curve(stand: Stand, asker: "Asker", carried: float) -> dict[str, Any]:
+    """The last hour's curve, compressed so that its end is what the machine carried at most, `carried` reports a second."""
+    number, looked_at, paged = _on_the_curve(stand), len(asker.ages), len(asker.pages)
+    seconds = number * made.PEAK / carried
+    say(f"  the last hour's curve in {seconds:.0f} s: {number:,} reports, {carried:.0f}/s at its end ...")
+    await _order(stand, stand.country.enterprises - number, stand.country.enterprises, seconds)
+    ended = monotonic()
+    await _rest(stand)
+    waits = [nanoseconds / 1e9 for log in asker.logs for report, nanoseconds in log.look().items() if report.startswith("wait:")]
+    return {
+        "reports": number, "seconds": seconds, "peak_per_s": carried, "through_after_s": monotonic() - ended, "wait_s": waits,
+        "rank_age_s": asker.ages[looked_at:], "page_s": asker.pages[paged:],
+    }  # fmt: skip
 
 
 async def _all_sent(stand: Stand, firsts: Sequence[int]) -> None:
@@ -266,9 +306,7 @@ class Asker:
         """From the commit of a report in reporting until evaluation answers the unit's place with it: one report in so many."""
         seen: set[str] = set()
         while True:
-            known = {
-                report: at for log in self.logs for report, at in log.look().items() if not report.startswith("done")
-            }
+            known = {report: at for log in self.logs for report, at in log.look().items() if report.isdigit()}
             for report in sorted(known.keys() - seen, key=lambda report: known[report])[-1:]:
                 await self._follow(int(report), known[report])
             seen |= known.keys()
@@ -296,12 +334,14 @@ class Asker:
             await asyncio.sleep(PAGE_SECONDS)
 
 
-async def _letters(stand: Stand) -> int:
-    """Deliveries to the officer who got most."""
-    number = func.count().label("number")
-    query = select(number).select_from(deliveries).group_by(deliveries.c.officer).order_by(number.desc()).limit(1)
+async def _letters(stand: Stand) -> dict[str, int]:
+    """What there was to tell the heads of provinces, and how many letters brought it: to all, and to the one who got most."""
+    to_tell = select(func.count()).select_from(letters).where(letters.c.audience == Audience.SUPERIOR, letters.c.unit != "")
+    got = select(func.count(distinct(deliveries.c.letter)).label("got")).join(letters, letters.c.letter == deliveries.c.letter)
+    by_officer = got.where(letters.c.audience == Audience.SUPERIOR).group_by(deliveries.c.officer).subquery()
     async with stand.databases["notification"].read() as session:
-        return int(await session.scalar(query) or 0)
+        most, brought = (await session.execute(select(func.max(by_officer.c.got), func.sum(by_officer.c.got)))).one()
+        return {"to_tell": int(await session.scalar(to_tell) or 0), "brought_by": int(brought or 0), "most": int(most or 0)}
 
 
 async def _differences(stand: Stand) -> list[str]:

@@ -1,8 +1,9 @@
 """One real service as `thidua run` runs it. A reporting one also sends the reports it is told to, each made from its number.
 
 Usage: python -m tests.bench.national.service SERVICE ENTERPRISES LOG, with settings from the environment. An order on standard input is
-[first, count, step]: every step-th report of these numbers. It is held back while more than `ON_THE_WAY` reports wait for evaluation or
-notification: the rate is what the machine carries to the end, not what it can heap up.
+[first, count, step, seconds]: every step-th report of these numbers. With 0 seconds as fast as it goes, held back while more than
+`ON_THE_WAY` reports wait for evaluation or notification: the rate is what the machine carries to the end, not what it can heap up.
+Otherwise along the last hour's curve, so long: each report at its own time, whatever became of the others.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,8 +25,9 @@ from services.reporting import api
 from services.reporting.submissions import Submission, intake_of
 from shared import security
 from shared import settings as configuration
+from shared.messages import Overloaded
 from shared.service import Service
-from tests.bench.national.country import Country
+from tests.bench.national.country import Country, moment
 from tests.bench.road import producing
 
 SENDER = security.System("bench", "Đo tải")
@@ -34,6 +36,9 @@ ON_THE_WAY = 400
 LOOK_SECONDS = 0.05
 PROBED = 500
 """Of so many reports one is noted with the instant at which it was accepted, for whoever asks how old the ranks are."""
+PROBED_ON_THE_CURVE = 25
+AGAIN_SECONDS = 1.0
+"""When a report that was told to come again in a while does so."""
 END_SECONDS = 5
 
 
@@ -56,20 +61,49 @@ class Gate:
             await asyncio.sleep(LOOK_SECONDS)
 
 
+async def submit(service: Service, country: Country, number: int) -> None:
+    """Hand in a report, again after a while where too many wait."""
+    async with service.database.read() as session:
+        form = await api._report_form(session, country.report(number), service)
+    while True:
+        try:
+            with service.telemetry.span("submit", kind=SpanKind.SERVER):
+                await intake_of(service).ask(Submission(form, SENDER, service.now()))
+        except Overloaded:
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            return
+
+
 async def send(service: Service, country: Country, numbers: Iterator[int], gate: Gate, log: IO[str]) -> None:
     """Submit reports through the intake, `IN_FLIGHT` at a time."""
 
     async def worker() -> None:
         for number in numbers:
             await gate.open.wait()
-            async with service.database.read() as session:
-                form = await api._report_form(session, country.report(number), service)
-            with service.telemetry.span("submit", kind=SpanKind.SERVER):
-                await intake_of(service).ask(Submission(form, SENDER, service.now()))
+            await submit(service, country, number)
             if number % PROBED == 0:
                 producing.note(log, [str(number)], time.time_ns())
 
     await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+
+
+async def follow_curve(service: Service, country: Country, numbers: Sequence[int], seconds: float, log: IO[str]) -> None:
+    """Submit each report at its time on the curve; note how long it took from then until it was accepted."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def one(number: int, due: float) -> None:
+        await submit(service, country, number)
+        producing.note(log, [f"wait:{number}"], round((loop.time() - due) * 1e9))
+        if number % PROBED_ON_THE_CURVE == 0:
+            producing.note(log, [str(number)], time.time_ns())
+
+    async with asyncio.TaskGroup() as sending:
+        for place, number in enumerate(numbers):
+            due = began + seconds * moment(place / len(numbers))
+            await asyncio.sleep(due - loop.time())
+            sending.create_task(one(number, due))
 
 
 def producer(country: Country, path: Path) -> Any:
@@ -86,9 +120,10 @@ def producer(country: Country, path: Path) -> Any:
         gate = Gate(service)
         watching = asyncio.create_task(gate.watch())
         with path.open("a", encoding="utf-8") as log:
-            async for first, count, step in producing.orders():
+            async for first, count, step, seconds in producing.orders():
                 await service.clock.recall(service.database)  # another replica may have handled the tick
-                await send(service, country, iter(range(first, first + count, step)), gate, log)
+                numbers = range(first, first + count, step)
+                await (follow_curve(service, country, numbers, seconds, log) if seconds else send(service, country, iter(numbers), gate, log))
                 producing.note(log, [f"done:{first}"], time.time_ns())
         watching.cancel()
 

@@ -20,12 +20,12 @@ class Order(NamedTuple):
     rate: int
 
 
-async def orders() -> AsyncIterator[Order]:
+async def orders() -> AsyncIterator[list[Any]]:
     """Orders from standard input, one JSON array a line."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     async for line in reader:
-        yield Order(*json.loads(line))
+        yield json.loads(line)
 
 
 def note(log: IO[str], identities: Sequence[str], at: int) -> None:

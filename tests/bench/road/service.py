@@ -63,7 +63,7 @@ def producer(path: Path, logs: Path) -> Any:
                 if not forms:  # units are known now
                     async with service.database.read() as session:
                         forms = [await api._report_form(session, _body(report), service) for report in producing.read(path)]
-                await producing.send(order, forms, submit, log)
+                await producing.send(producing.Order(*order), forms, submit, log)
 
     return produce
 

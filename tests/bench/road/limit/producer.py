@@ -27,7 +27,7 @@ async def produce(role: wire.Role) -> None:
     role.ready("producer")
     with (role.logs / "sent").open("a", encoding="utf-8") as log:
         async for order in producing.orders():
-            await producing.send(order, reports, submit, log)
+            await producing.send(producing.Order(*order), reports, submit, log)
     relaying.cancel()
 
 
