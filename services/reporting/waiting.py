@@ -94,7 +94,7 @@ async def _decide(session: WriteSession, stage: Sequence[Case]) -> None:
         refused = await verdicts.refuse(session, case) if case.envelope.faults else {"state": State.WAITING}
         row = _UNDECIDED | (found[case.row] or refused)
         session.later(_SETTLE, row | {"this": case.row})
-        verdicts.supersede(session, row | {"client": case.envelope.client, "id": case.row})
+        verdicts.supersede(session, row | {"id": case.row})
     await session.flush()
 
 
