@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     text,
 )
 
@@ -221,6 +222,8 @@ LAST_OF_ID = text("CASE state WHEN 'conflict' THEN false WHEN 'rejected' THEN su
 """Of all that came under an id: what stands, and what was refused last. However often an id comes again, these stay few.
 
 One expression that no other index can serve a part of: SQLite would read all that was ever accepted."""
+OF_CLIENT = inbound.c.client.concat("") == bindparam("client")
+"""Of a partner, among events in a state that few are in: found by the state, for SQLite would rather read all that the partner ever sent."""
 Index("inbound_last", inbound.c.client, inbound.c.event, sqlite_where=LAST_OF_ID, postgresql_where=LAST_OF_ID)
 
 observations = Table(

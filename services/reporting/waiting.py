@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select, update
 
 from services.reporting import arrivals, envelopes, verdicts
 from services.reporting.arrivals import Case
-from services.reporting.models import inbound, partners
+from services.reporting.models import OF_CLIENT, inbound, partners
 from services.reporting.states import State
 from services.reporting.verdicts import UNREGISTERED, Verdict
 from shared.columns import among
@@ -41,7 +41,7 @@ _AMONG_CLIENTS = among(inbound.c.client, "clients")
 _WAKE = update(inbound).where(inbound.c.state == State.WAITING, _AMONG_CLIENTS).values(state=State.PARKED, faults=bindparam("why"))
 _WAITING_CLIENTS = select(partners.c.client).where(partners.c.campaign == bindparam("campaign")).order_by(partners.c.client)
 _PARKED_CLIENTS = select(inbound.c.client).where(inbound.c.state == State.PARKED, _AMONG_CLIENTS).distinct()
-_NUMBER = select(func.count()).select_from(inbound).where(inbound.c.client == bindparam("client"), inbound.c.state == State.WAITING)
+_NUMBER = select(func.count()).select_from(inbound).where(OF_CLIENT, inbound.c.state == State.WAITING)
 
 
 async def for_campaign(session: ReadSession, campaign: str) -> Sequence[str]:
