@@ -1,6 +1,7 @@
 """What a partner sent before under the same ids: it tells duplicates, conflicts and mended events apart."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
@@ -28,20 +29,17 @@ def identity_of(envelope: Envelope) -> Identity:
 
 
 _SANDBOX = func.coalesce(inbound.c.sandbox, False)
-_KNOWN = (inbound.c.id, inbound.c.client, inbound.c.event, _SANDBOX.label("sandbox"), inbound.c.state, inbound.c.body_hash, inbound.c.faults)
-_NEWEST_LAST = inbound.c.received_at, inbound.c.id
+_KNOWN = (
+    inbound.c.id, inbound.c.client, inbound.c.event, _SANDBOX.label("sandbox"), inbound.c.state, inbound.c.body_hash, inbound.c.faults,
+    inbound.c.received_at,
+)  # fmt: skip
 _PRESENT = inbound.c.trial.is_(None)
 """An id that was used in a sandbox that is over is free."""
-_LAST = (
-    select(*_KNOWN)
-    .where(LAST_OF_ID, among(inbound.c.client, "clients"), among(inbound.c.event, "events"), _PRESENT)
-    .order_by(*_NEWEST_LAST)
-)
+_LAST = select(*_KNOWN).where(LAST_OF_ID, among(inbound.c.client, "clients"), among(inbound.c.event, "events"), _PRESENT)
 _SAME = (
     select(*_KNOWN)
     .where(inbound.c.client == bindparam("client"), inbound.c.event == bindparam("event"), inbound.c.body_hash == bindparam("body_hash"))
     .where(bindparam("sandbox") == _SANDBOX, _PRESENT)
-    .order_by(*(column.desc() for column in _NEWEST_LAST))
 )
 _SAME_NOT_REFUSED = _SAME.where(inbound.c.state != State.REJECTED)
 
@@ -53,7 +51,7 @@ async def of(session: ReadSession, envelopes: Iterable[Envelope]) -> Mapping[Ide
         return {}
     asked = {"clients": sorted({one.client for one in named}), "events": sorted({one.id for one in named})}
     found: dict[Identity, Past] = {}
-    for row in await session.execute(_LAST, asked):
+    for row in sorted(await session.execute(_LAST, asked), key=_age):
         key = row.client, row.event, bool(row.sandbox)
         before = found.get(key, Past())
         found[key] = before._replace(refused=row) if row.state == State.REJECTED else before._replace(standing=row)
@@ -69,7 +67,12 @@ async def same(session: ReadSession, envelope: Envelope, past: Past) -> Any:
         return None
     client, event, sandbox = identity_of(envelope)
     asked = {"client": client, "event": event, "body_hash": envelope.body_hash, "sandbox": sandbox}
-    return (await session.execute(_SAME_NOT_REFUSED if past.standing else _SAME, asked)).first()
+    return max(await session.execute(_SAME_NOT_REFUSED if past.standing else _SAME, asked), key=_age, default=None)
+
+
+def _age(row: Any) -> tuple[datetime, str]:
+    """Sorted here: to read them in this order, SQLite would take an index of all that a client ever sent."""
+    return row.received_at, row.id
 
 
 _COUNT = update(inbound).where(inbound.c.id == bindparam("row")).values(repeats=inbound.c.repeats + 1)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     text,
 )
 
@@ -224,8 +225,12 @@ Index("inbound_of_client", inbound.c.client, inbound.c.received_at)
 Index("inbound_receipt", inbound.c.receipt)
 Index("inbound_effect", inbound.c.effect)
 Index("inbound_identity", inbound.c.client, inbound.c.event, inbound.c.body_hash)
-LAST_OF_ID = text("(state IN ('accepted', 'waiting', 'parked') OR (state = 'rejected' AND superseded_by IS NULL))")
-"""Of all that came under an id: what stands, and what was refused last. However often an id comes again, these stay few."""
+LAST_OF_ID = text("CASE state WHEN 'conflict' THEN false WHEN 'rejected' THEN superseded_by IS NULL ELSE true END")
+"""Of all that came under an id: what stands, and what was refused last. However often an id comes again, these stay few.
+
+One expression that no other index can serve a part of: SQLite would read all that was ever accepted."""
+OF_CLIENT = inbound.c.client.concat("") == bindparam("client")
+"""Of a partner, among events in a state that few are in: found by the state, for SQLite would rather read all that the partner ever sent."""
 Index("inbound_last", inbound.c.client, inbound.c.event, sqlite_where=LAST_OF_ID, postgresql_where=LAST_OF_ID)
 
 trials = Table(

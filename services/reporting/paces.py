@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import String, bindparam, exists, select
 
-from services.reporting.models import admissions, inbound, paces
+from services.reporting.models import OF_CLIENT, admissions, inbound, paces
 from services.reporting.states import State
 from shared.database import ReadSession, WriteSession, rows_among, upsert_later
 
@@ -29,7 +29,7 @@ class Pace(NamedTuple):
         return None if self.quota is None else max(0, self.quota - self.taken)
 
 
-_PARKED = exists().where(inbound.c.client == bindparam("client"), inbound.c.state == State.PARKED)
+_PARKED = exists().where(OF_CLIENT, inbound.c.state == State.PARKED)
 _CLIENT = select(bindparam("client", type_=String).label("client")).subquery("asked")
 _ASKED = select(admissions.c.quota, admissions.c.revoked, paces.c.minute, paces.c.taken, _PARKED.label("blocked")).select_from(
     _CLIENT.outerjoin(admissions, admissions.c.client == _CLIENT.c.client).outerjoin(paces, paces.c.client == _CLIENT.c.client)

@@ -78,8 +78,7 @@ UNREGISTERED = Fault(
 
 _SUPERSEDE = (
     update(inbound)
-    .where(inbound.c.client == bindparam("of"), inbound.c.effect == bindparam("what"), inbound.c.superseded_by.is_(None))
-    .where(inbound.c.effect_revision < bindparam("below"))
+    .where(inbound.c.effect == bindparam("what"), inbound.c.superseded_by.is_(None), inbound.c.effect_revision < bindparam("below"))
     .values(superseded_by=bindparam("by"))
 )
 
@@ -87,7 +86,7 @@ _SUPERSEDE = (
 def supersede(session: WriteSession, row: Mapping[str, Any]) -> None:
     """An event that became a further revision takes the place of the ones before it, at the next flush."""
     if row["effect_revision"] and row["effect_revision"] > 1:
-        session.later(_SUPERSEDE, {"of": row["client"], "what": row["effect"], "below": row["effect_revision"], "by": row["id"]})
+        session.later(_SUPERSEDE, {"what": row["effect"], "below": row["effect_revision"], "by": row["id"]})
 
 
 def written(faults: Sequence[Fault]) -> list[dict[str, Any]]:

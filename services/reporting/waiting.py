@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select, update
 from services.reporting import arrivals, envelopes, verdicts
 from services.reporting.arrivals import Case
 from services.reporting.envelopes import Envelope
-from services.reporting.models import inbound, partners
+from services.reporting.models import OF_CLIENT, inbound, partners
 from services.reporting.states import State
 from services.reporting.verdicts import UNREGISTERED, Verdict
 from shared.columns import among
@@ -45,7 +45,7 @@ _PARKED_CLIENTS = select(inbound.c.client).where(inbound.c.state == State.PARKED
 _NUMBER = (
     select(func.count())
     .select_from(inbound)
-    .where(inbound.c.client == bindparam("client"), inbound.c.state == State.WAITING)
+    .where(OF_CLIENT, inbound.c.state == State.WAITING)
     .where(func.coalesce(inbound.c.sandbox, False) == bindparam("sandbox"))
 )
 
@@ -100,7 +100,7 @@ async def _decide(session: WriteSession, stage: Sequence[Case]) -> None:
         refused = await verdicts.refuse(session, case) if case.envelope.faults else {"state": State.WAITING}
         row = _UNDECIDED | (found[case.row] or refused)
         session.later(_SETTLE, row | {"this": case.row})
-        verdicts.supersede(session, row | {"client": case.envelope.client, "id": case.row})
+        verdicts.supersede(session, row | {"id": case.row})
     await session.flush()
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-from services.reporting import earlier, envelopes, ledger, waiting
-from services.reporting.models import discrepancies, inbound, observations
+from services.reporting import discrepancies, earlier, envelopes, ledger, observations, paces, verdicts, waiting
+from services.reporting.models import discrepancies as differences
+from services.reporting.models import inbound
+from services.reporting.models import observations as sightings
 from shared.database import Database
 from shared.delivery import Inbound
 from shared.events.contract import inbound_types
@@ -55,14 +57,14 @@ async def outcome(database: Database) -> list[Any]:
     """What the tables and the outbox say, with ids of ours replaced by the events that caused them."""
     async with database.read() as session:
         rows = (await session.execute(select(inbound).order_by(inbound.c.id))).all()
-        seen = (await session.execute(select(observations))).all()
-        open_ones = (await session.execute(select(discrepancies))).all()
+        seen = (await session.execute(select(sightings))).all()
+        open_ones = (await session.execute(select(differences))).all()
     places = {row.id: place for place, row in enumerate(sorted(rows, key=lambda row: (row.client, row.id)))}
     kept = [(row.client, row.event, row.state, row.repeats, row.body_hash, row.effect_revision, places.get(row.superseded_by), row.faults) for row in rows]
     figures = [(row.client, row.unit, row.revision, row.current, row.value) for row in seen]
-    differences = [(row.client, row.unit, row.state, row.reported, row.observed) for row in open_ones]
+    differing = [(row.client, row.unit, row.state, row.reported, row.observed) for row in open_ones]
     told = [[(e.client, e.value, e.revision) for e in await said(database, ObservationAccepted)], [(e.client, e.event) for e in await said(database, EventRejected)]]
-    return [sorted(map(str, part)) for part in (kept, figures, differences, *told)]
+    return [sorted(map(str, part)) for part in (kept, figures, differing, *told)]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -160,3 +162,32 @@ async def test_an_event_that_comes_more_than_three_days_after_it_happened_is_tak
     [row] = await rows(movement)
     assert (row.state, ledger.is_late(row)) == ("accepted", late)
     assert json.dumps(observed("30")).encode() == row.body
+
+
+STATEMENTS = (
+    earlier._LAST, earlier._SAME, earlier._ALL, observations._CURRENT, observations._OUTDATE, discrepancies._NEWEST, verdicts._SUPERSEDE,
+    paces._ASKED, waiting._NUMBER, waiting._PARKED_CLIENTS, waiting._WAKE,
+)  # fmt: skip
+INDEXES = ("inbound_last", "inbound_identity", "inbound_effect", "observations_current", "sqlite_autoindex_observations", "ix_inbound_events_state")
+PARAMETERS = {
+    **dict.fromkeys(("client", "event", "body_hash", "campaign", "unit", "indicator", "of", "named", "by", "what", "this"), "x"),
+    **{name: ["x"] for name in ("clients", "events", "units", "indicators")},
+    "why": [], "sandbox": False, "tried": False, "below": 2, "first": NOW.date(), "last": NOW.date(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+async def test_what_came_before_is_found_by_an_index_of_just_that_however_much_has_come(movement_on_sqlite: Database, statement: Any) -> None:
+    """SQLite keeps no statistics: among several indexes it may take one of all that a partner ever sent."""
+
+    def explained(_: Any, __: Any, text: str, parameters: Any, ___: Any, ____: bool) -> tuple[str, Any]:
+        return f"EXPLAIN QUERY PLAN {text}", parameters
+
+    async with movement_on_sqlite.write() as session:
+        connection = (await session.connection()).sync_connection
+        event.listen(connection, "before_cursor_execute", explained, retval=True)
+        found = await session.execute(statement, {name: PARAMETERS[name] for name in statement.compile(dialect=connection.dialect).params if name in PARAMETERS})
+        plan = [str(row) for row in found.cursor.fetchall()]
+        event.remove(connection, "before_cursor_execute", explained)
+    assert any(name in step for step in plan for name in INDEXES), plan
+    assert not any("inbound_of_client" in step for step in plan), plan

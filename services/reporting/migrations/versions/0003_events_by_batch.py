@@ -8,7 +8,7 @@ down_revision = "reporting_0002"
 branch_labels = None
 depends_on = None
 
-LAST = sa.text("(state IN ('accepted', 'waiting', 'parked') OR (state = 'rejected' AND superseded_by IS NULL))")
+LAST = sa.text("CASE state WHEN 'conflict' THEN false WHEN 'rejected' THEN superseded_by IS NULL ELSE true END")
 CURRENT = sa.text("current")
 
 
