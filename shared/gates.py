@@ -199,7 +199,7 @@ async def _durable(jetstream: JetStreamContext, place: streams.Durable) -> None:
 def _accept(what: str, differing: Sequence[str], dangers: Sequence[str]) -> None:
     """While programs are replaced one by one, an older one meets what a newer one declared; to provision again would undo it."""
     if more := [name for name in differing if name not in dangers]:
-        log.warning("%s has more than this program declares in %s: a newer program's declaration, let it be", what, ", ".join(more))
+        log.warning("%s has other bounds than this program declares, in %s: a newer program's declaration, let it be", what, ", ".join(more))
 
 
 async def _servers(addresses: Sequence[str]) -> tuple[list[Server], int]:
