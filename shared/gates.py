@@ -17,7 +17,7 @@ from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError, ServiceUnavailableError
 from pydantic import BaseModel, HttpUrl, TypeAdapter, ValidationError
 
-from shared import broker, migrations, streams
+from shared import broker, migrations, restoring, streams
 from shared.database import Database, is_outage
 from shared.inbox import Hears
 from shared.messages import Refused
@@ -75,22 +75,32 @@ async def check(settings: Settings, hears: Sequence[Hears], patience: float = PA
 
 
 async def migrated(settings: Settings, service: str, patience: float = PATIENCE_SECONDS) -> None:
-    """The service's tables are those that this program knows, or a newer one's; a database that is away is waited for."""
+    """The service's tables are those that this program knows, or a newer one's, and whole; a database that is away is waited for."""
     database = Database(settings.database_of(service), service)
     last = asyncio.get_running_loop().time() + patience
     try:
         while True:
             try:
-                missing = await migrations.missing(database)
-                break
+                return await _whole(database)
             except Exception as error:
                 if not is_outage(error) or asyncio.get_running_loop().time() > last:
                     raise
             await asyncio.sleep(REST_SECONDS)
     finally:
         await database.close()
-    if missing:
-        raise Refused.because("Cơ sở dữ liệu của {service} chưa có các bảng của bản này: hãy chạy thidua migrate.", service=service)
+
+
+async def _whole(database: Database) -> None:
+    await restoring.must_be_over(database)
+    if not await migrations.missing(database):
+        return
+    present = await migrations.revision_of(database)
+    if present is None:
+        raise Refused.because("Cơ sở dữ liệu của {service} chưa có các bảng của bản này: hãy chạy thidua migrate.", service=database.service)
+    raise Refused.because(
+        "Việc chuyển đổi cơ sở dữ liệu của {service} dừng ở {present}, bản này cần {wanted}: hãy chạy lại thidua migrate, việc dở dang sẽ được làm tiếp.",
+        service=database.service, present=present, wanted=migrations.head_of(database.service),
+    )  # fmt: skip
 
 
 async def _examine(settings: Settings, hears: Sequence[Hears]) -> None:
