@@ -96,6 +96,8 @@ async def restore(settings: Settings, file: Path) -> dict[str, Any]:
             about = await check(settings, file, Path(name))
             if not await _is_filled(databases, file):
                 await _fill(settings, databases, file, Path(name), about)
+        for database in databases:
+            await restoring.mark(database, file.name, "filled")
         await local.provision(settings)
         for database in databases:
             await restoring.unmark(database)
@@ -129,8 +131,6 @@ async def _fill(settings: Settings, databases: Sequence[Database], file: Path, c
     await _fill_streams(settings, databases, copy, about["streams"])
     if (copy / EVIDENCE).is_dir():
         shutil.copytree(copy / EVIDENCE, settings.data / EVIDENCE, dirs_exist_ok=True)
-    for database in databases:
-        await restoring.mark(database, file.name, "filled")
 
 
 async def _must_be_free(settings: Settings, databases: Sequence[Database]) -> bool:

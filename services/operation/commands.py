@@ -72,7 +72,8 @@ async def restore(given: argparse.Namespace, settings: Settings) -> int:
         async with with_broker(settings) as complete:
             about = await copying.restore(complete, given.file)
     rows = sum(sum(told["rows"].values()) for told in about["services"].values())
-    print(f"{given.file}: {'sound' if given.check else 'restored'}, {rows} rows, {sum(about['streams'].values())} messages, begun {about['began']}")
+    messages, files = sum(about["streams"].values()), about.get("evidence", 0)
+    print(f"{given.file}: {'sound' if given.check else 'restored'}, {rows} rows, {messages} messages, {files} evidence files, begun {about['began']}")
     return 0
 
 
