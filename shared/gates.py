@@ -37,6 +37,13 @@ class StorageSettings(BaseModel):
     """How a server writes. Under `sync_always` its `sync_interval` has no effect and still shows two minutes."""
 
     sync_always: bool = False
+    max_storage: int = 0
+
+
+class Stored(BaseModel):
+    """How much lies on a server's disk, bytes."""
+
+    storage: int = 0
 
 
 class Meta(BaseModel):
@@ -49,7 +56,13 @@ class JetStream(BaseModel):
     """JetStream as a server runs it; without `config` it does not."""
 
     config: StorageSettings | None = None
+    stats: Stored = Stored()
     meta: Meta = Meta()
+
+    @property
+    def left(self) -> float:
+        """The part of what it may store that is still free, 0 to 1; all of it where it stores nothing."""
+        return 1 - self.stats.storage / self.config.max_storage if self.config and self.config.max_storage else 1.0
 
 
 class Server(BaseModel):
