@@ -94,10 +94,16 @@ async def test_probes_tell_live_from_started_from_ready(tmp_path):
             assert [await probe(name) for name in ("live", "started", "ready")] == [200, 200, 503]
 
 
-async def test_a_broker_that_never_comes_ends_with_one_sentence_that_names_its_setting(tmp_path):
-    environment = {"THIDUA_DATA": str(tmp_path), "THIDUA_NATS_URL": f"nats://127.0.0.1:{free_port()}", "THIDUA_NATS_MONITOR_URL": "http://127.0.0.1:1"}
-    status, told = await ended("tests.operation.interrupted", "--", "run", "reporting", PATIENCE="0.5", **environment)
+async def test_a_broker_or_a_database_that_never_comes_ends_with_one_sentence_that_names_its_setting(tmp_path):
+    away = {"THIDUA_DATA": str(tmp_path), "THIDUA_NATS_URL": f"nats://127.0.0.1:{free_port()}", "THIDUA_NATS_MONITOR_URL": "http://127.0.0.1:1", "PATIENCE": "0.5"}
+    status, told = await ended("tests.operation.interrupted", "--", "run", "reporting", **away)
     assert (status, told) == (1, ["broker: nothing answers; start it, or correct THIDUA_NATS_URL."])
+    away["THIDUA_DATABASE_URL"] = f"postgresql://thidua:secret@127.0.0.1:{free_port()}/thidua"
+    status, told = await ended("tests.operation.interrupted", "--", "run", "reporting", **away)
+    assert (status, len(told)) == (1, 1)
+    assert told[0].startswith("Không tới được cơ sở dữ liệu của reporting (")
+    assert told[0].endswith("hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL.")
+    assert "secret" not in told[0]
 
 
 FIRST_STEPS = ("INSERT INTO half_restored:3", "INSERT INTO {registration}units (:1", "UPDATE outbox SET sent:2")
