@@ -17,7 +17,7 @@ from shared.outbox import outbox
 
 ASK_SECONDS = 5.0
 BACKUP = re.compile(r"thidua-(\d{8}T\d{6}Z)\.tar\.gz")
-PORTS = {"https": 443, "nats": 4222, "tls": 4222, "postgresql": 5432, "postgres": 5432}
+PORTS = {"https": 443, "wss": 443, "ws": 80, "nats": 4222, "tls": 4222, "postgresql": 5432, "postgres": 5432}
 SSL_REQUEST = bytes((0, 0, 0, 8, 4, 210, 22, 47))
 """PostgreSQL's: its length, and the code that stands where a version else does."""
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -72,4 +72,4 @@ async def _goes_on_in_tls(protocol: str, reader: asyncio.StreamReader, writer: a
     if protocol in {"nats", "tls"}:
         greeting = json.loads((await reader.readline()).removeprefix(b"INFO "))
         return bool(greeting.get("tls_required") or greeting.get("tls_available"))
-    return True
+    return protocol != "ws"
