@@ -226,6 +226,17 @@ async def test_a_process_of_the_version_before_starts_again_after_the_newer_one_
     assert "durable CLOCK/reporting has other bounds than this program declares" in told
 
 
+async def test_what_was_made_before_declarations_had_numbers_passes_and_is_numbered_by_the_next_provisioning(server, jetstream):
+    [wanted] = [config for config in streams.stream_configs([], 1) if config.name == "CLOCK"]
+    [place] = [place for place in streams.durables(HEARS, []) if place.stream == "CLOCK"]
+    await jetstream.delete_stream("CLOCK")
+    await jetstream.add_stream(StreamConfig(**{**vars(wanted), "metadata": None}))
+    await jetstream.add_consumer("CLOCK", ConsumerConfig(**{**vars(streams.durable_config(place)), "metadata": None}))
+    await gates.check(settings(server.nats, [server.monitor]), HEARS)
+    for lines in (["stream CLOCK: updated", "durable CLOCK/reporting: updated"], []):
+        assert await streams.provision(jetstream, streams.stream_configs([CLIENT], 1), streams.durables(HEARS, [CLIENT])) == lines
+
+
 def test_what_is_declared_is_not_changed_without_a_new_number():
     """Who changes a declaration raises `streams.DECLARATION` by one and writes both here."""
     place = streams.durable_config(streams.Durable("STREAM", "service", ("subject",)))
