@@ -87,13 +87,6 @@ class Settings(BaseModel):
             raise ValueError("write the seed of a user as `thidua partners keys` made it, it begins with SU") from None
         return value
 
-    @field_validator("smtp_url")
-    @classmethod
-    def _names_a_mail_server(cls, value: str) -> str:
-        if value and not (value.startswith(("smtp://", "smtps://")) and _is_an_address(value) and urlsplit(value).hostname):
-            raise ValueError("write smtp://host:25, or smtps://user:password@host")
-        return value
-
     @field_validator("public_url", "otlp_endpoint", "trace_page")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:

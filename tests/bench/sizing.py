@@ -6,21 +6,21 @@ import argparse
 import contextlib
 import json
 import logging
+import sqlite3
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import nats
 import uvloop
 from nats.js import JetStreamContext
-from sqlalchemy import text
 
 from services.reporting import examples
 from shared import settings as configuration
 from shared import streams
-from shared.database import Database
 from shared.delivery import STRUCTURED
 from shared.events.reporting import IndicatorObserved
 from shared.testing.databases import KINDS
@@ -33,10 +33,10 @@ CLIENT = "kho-bac"
 OBSERVED = 500
 FABRIC = ("outbox", "inbox", "audit")
 """Tables that every service has and that are never pruned: what was said, what was heard, who did what."""
-POSTGRES_TABLES = text(
-    "SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname = :schema"
-)
-SQLITE_TABLES = text("SELECT m.tbl_name, sum(d.pgsize) FROM dbstat d JOIN sqlite_master m ON m.name = d.name GROUP BY m.tbl_name")
+POSTGRES_TABLES = """
+    SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname = $1
+"""
+SQLITE_TABLES = "SELECT m.tbl_name, sum(d.pgsize) FROM dbstat d JOIN sqlite_master m ON m.name = d.name GROUP BY m.tbl_name"
 
 
 async def measure(reports: int) -> dict[str, Any]:
@@ -77,12 +77,8 @@ async def _taken(folder: Path, broker: str, database: str) -> Counter[str]:
     settings = configuration.load({}, data=folder, nats_url=broker, database_url=database, clock="simulated")
     found: Counter[str] = Counter()
     for service in ours.ON_THE_ROAD:
-        one = Database(settings.database_of(service), service)
-        try:
-            for table, size in (await _tables(one)).items():
-                found[f"{service}, {table if table in FABRIC else 'its own'}"] += size
-        finally:
-            await one.close()
+        for table, size in (await _tables(settings.database_of(service), service)).items():
+            found[f"{service}, {table if table in FABRIC else 'its own'}"] += size
     connection = await nats.connect(broker)
     await ours._rest(connection.jetstream(), {})
     for service in ours.ON_THE_ROAD:
@@ -93,13 +89,17 @@ async def _taken(folder: Path, broker: str, database: str) -> Counter[str]:
     return found
 
 
-async def _tables(database: Database) -> dict[str, int]:
-    """Bytes of each table with its indexes, settled: PostgreSQL vacuumed, SQLite's log brought into its file."""
-    async with database.writer.connect() as plain:
-        connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)" if database.sqlite else "VACUUM (ANALYZE)"))
-        rows = await connection.execute(SQLITE_TABLES) if database.sqlite else await connection.execute(POSTGRES_TABLES, {"schema": database.schema})
-        return {str(name): int(size) for name, size in rows}
+async def _tables(address: str, schema: str) -> dict[str, int]:
+    """Bytes of each table with its indexes; PostgreSQL has vacuumed before, so that what was let go is used again."""
+    if address.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(address.partition("///")[2])) as connection:
+            return dict(connection.execute(SQLITE_TABLES).fetchall())
+    server = await asyncpg.connect(address.replace("+asyncpg", "", 1))
+    try:
+        await server.execute("VACUUM (ANALYZE)")
+        return {row["relname"]: row["pg_total_relation_size"] for row in await server.fetch(POSTGRES_TABLES, schema)}
+    finally:
+        await server.close()
 
 
 async def _event_of_partner(jetstream: JetStreamContext) -> float:

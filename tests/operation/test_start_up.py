@@ -54,8 +54,6 @@ async def run(*words: str, seconds: float = 30, **environment: str) -> tuple[int
         ({"THIDUA_NATS_URL": "nats://a:4222,nats://b:port"}, "THIDUA_NATS_URL: write nats://host:4222"),
         ({"THIDUA_NATS_URL": "nats://"}, "THIDUA_NATS_URL: write nats://host:4222"),
         ({"THIDUA_NATS_SEED": "no seed"}, "THIDUA_NATS_SEED: write the seed of a user"),
-        ({"THIDUA_SMTP_URL": "mail:25"}, "THIDUA_SMTP_URL: write smtp://host:25"),
-        ({"THIDUA_SMTP_URL": "smtp://"}, "THIDUA_SMTP_URL: write smtp://host:25"),
         ({"THIDUA_TRACE_PAGE": "https://traces"}, "THIDUA_TRACE_PAGE: write {trace_id}"),
         ({"THIDUA_REPLICAS": "9"}, "THIDUA_REPLICAS: "),
         ({"THIDUA_DATA": "/proc/nowhere"}, "/proc/nowhere: "),
