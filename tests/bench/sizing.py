@@ -84,7 +84,7 @@ async def _taken(folder: Path, broker: str, database: str) -> Counter[str]:
     for service in ours.ON_THE_ROAD:
         state = (await connection.jetstream().stream_info(service.upper())).state
         found[f"stream {service.upper()}"] += state.bytes
-        found[f"messages {service.upper()}"] += state.messages
+        found[f"number of events {service.upper()}"] += state.messages
     await connection.close()
     return found
 
