@@ -34,22 +34,23 @@ async def mark_of(database: Database) -> Mark | None:
 async def mark(database: Database, archive: str, stage: Stage) -> None:
     """Put the mark there, or change it."""
     await migrations.make_schema(database)
-    async with database.writer.begin() as connection:
-        await connection.run_sync(lambda c: _mark.create(c, checkfirst=True))
-        await connection.execute(delete(_mark))
-        await connection.execute(insert(_mark).values(archive=archive, stage=stage))
+    async with database.write() as session:
+        await (await session.connection()).run_sync(lambda c: _mark.create(c, checkfirst=True))
+        await session.execute(delete(_mark))
+        await session.execute(insert(_mark).values(archive=archive, stage=stage))
 
 
 async def unmark(database: Database) -> None:
     """All is done."""
-    async with database.writer.begin() as connection:
-        await connection.run_sync(lambda c: _mark.drop(c, checkfirst=True))
+    async with database.write() as session:
+        await (await session.connection()).run_sync(lambda c: _mark.drop(c, checkfirst=True))
 
 
 async def clear(database: Database) -> None:
     """Drop every table but the mark: what an interrupted restore left is nobody's."""
     found = MetaData(schema=None if database.sqlite else database.schema)
-    async with database.writer.begin() as connection:
+    async with database.write() as session:
+        connection = await session.connection()
         await connection.run_sync(found.reflect)
         left = [table for table in found.sorted_tables if table.name != TABLE]
         await connection.run_sync(lambda c: found.drop_all(c, tables=left))
