@@ -78,21 +78,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logging.getLogger(talkative).setLevel(logging.WARNING)
         logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
         return uvloop.run(_dispatch(given, settings))
-    except (SettingsRefused, BrokerMissing) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except Refused as error:
-        for fault in error.faults:
-            print(fault.render("vi"), file=sys.stderr)
-        return 1
-    except DBAPIError as error:
-        print(f"database: {error.orig}; is it reachable, and has `thidua migrate` been run?", file=sys.stderr)
-        return 1
-    except (NoServersError, NoStreamResponseError) as error:
-        print(EXCUSES[type(error)], file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if not (told := _sentences(error)):
+            raise
+        print("\n".join(told), file=sys.stderr)
+        return 2 if isinstance(error, SettingsRefused | BrokerMissing) else 1
+
+
+def _sentences(error: Exception) -> list[str]:
+    """What is said of an error that somebody outside the program can mend, with the cure; nothing for the program's own."""
+    match error:
+        case SettingsRefused() | BrokerMissing():
+            return [str(error)]
+        case Refused():
+            return [fault.render("vi") for fault in error.faults]
+        case DBAPIError():
+            return [f"database: {error.orig}; is it reachable, and has `thidua migrate` been run?"]
+        case NoServersError() | NoStreamResponseError():
+            return [EXCUSES[type(error)]]
+        case OSError() if error.filename:
+            return [f"{error.filename}: {error.strerror}; name a file or folder (THIDUA_DATA) that this account may use."]
+    return []
 
 
 async def _dispatch(given: argparse.Namespace, settings: Settings) -> int:

@@ -83,8 +83,8 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
 async def run(given: argparse.Namespace, settings: Settings) -> int:
     """One service; broker, streams, durables and tables must be right. Each ticks: the broker keeps one tick of every minute."""
     await _reach_database(settings, given.service)
-    await gates.check(settings, [local.hears_of(given.service)])
-    await gates.migrated(settings, given.service)
+    await gates.check(settings, [local.hears_of(given.service)], gates.PATIENCE_SECONDS)
+    await gates.migrated(settings, given.service, gates.PATIENCE_SECONDS)
     app = local.app_of(given.service, settings)
     if not settings.simulated:
         app.state.service.jobs += (_tick,)

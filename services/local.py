@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared import broker, clock, streams
+from shared import broker, clock, restoring, streams
 from shared.bundled import BundledBroker
 from shared.database import Database
 from shared.inbox import Hears
@@ -43,9 +43,10 @@ def hears_of(service: str) -> Hears:
 
 
 async def migrate_all(settings: Settings, services: Sequence[str] = SERVICES) -> None:
-    """Bring the databases of the named services to the newest revision."""
+    """Bring the databases of the named services to the newest revision. Raises `Refused` where a restore was cut short."""
     for name in services:
         async with database_of(settings, name) as database:
+            await restoring.must_be_over(database)
             await migrate(database)
 
 

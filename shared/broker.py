@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from nats.js.api import ConsumerConfig
 from shared import deadletters
 from shared.delivery import Delivery, UnknownType, Unreadable, read
 from shared.inbox import MAX_DELIVER, Inbox, rest_seconds
+from shared.messages import Refused
 from shared.settings import Settings
 from shared.streams import stream_of_client
 
@@ -182,16 +184,27 @@ def connect(settings: Settings, *, service: str) -> NatsBroker:
 
 
 async def open_once(settings: Settings, service: str = "") -> Client:
-    """A plain connection for a command, or for a service that is not running yet: raises `NoServersError` at once when nothing answers."""
+    """A plain connection for a command, or for a service that is not running yet: raises `NoServersError` at once when nothing
+    answers, `Refused` when it lets nobody in.
+    """
 
     async def on_error(error: Exception) -> None:
         log.debug("broker: %s", error)
 
-    return await nats.connect(
-        servers_of(settings.nats_url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3,
-        inbox_prefix=f"_INBOX_{service}" if service else "_INBOX",
-        nkeys_seed_str=settings.nats_seed.get_secret_value() if settings.nats_seed else None,
-    )  # fmt: skip
+    try:
+        return await nats.connect(
+            servers_of(settings.nats_url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3,
+            inbox_prefix=f"_INBOX_{service}" if service else "_INBOX",
+            nkeys_seed_str=settings.nats_seed.get_secret_value() if settings.nats_seed else None,
+        )  # fmt: skip
+    except (nats.errors.Error, ssl.SSLError) as error:
+        if isinstance(error, nats.errors.NoServersError | nats.errors.TimeoutError):
+            raise
+        raise Refused.because(
+            "Máy chủ NATS không cho kết nối ({reason}): hãy kiểm tra mật khẩu trong THIDUA_NATS_URL, khóa THIDUA_NATS_SEED, và với TLS thì chứng thư gốc "
+            "(SSL_CERT_FILE).",
+            reason=str(error),
+        ) from None  # fmt: skip
 
 
 async def servers(connection: Client) -> list[str]:

@@ -19,7 +19,7 @@ from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError, ServiceUnavailableError
 from pydantic import BaseModel, HttpUrl, TypeAdapter, ValidationError
 
-from shared import broker, migrations, streams
+from shared import broker, migrations, restoring, streams
 from shared.database import Database, is_outage
 from shared.inbox import Hears
 from shared.messages import Refused
@@ -40,6 +40,13 @@ class StorageSettings(BaseModel):
     """How a server writes. Under `sync_always` its `sync_interval` has no effect and still shows two minutes."""
 
     sync_always: bool = False
+    max_storage: int = 0
+
+
+class Stored(BaseModel):
+    """How much lies on a server's disk, bytes."""
+
+    storage: int = 0
 
 
 class Meta(BaseModel):
@@ -52,7 +59,13 @@ class JetStream(BaseModel):
     """JetStream as a server runs it; without `config` it does not."""
 
     config: StorageSettings | None = None
+    stats: Stored = Stored()
     meta: Meta = Meta()
+
+    @property
+    def left(self) -> float:
+        """The part of what it may store that is still free, 0 to 1; all of it where it stores nothing."""
+        return 1 - self.stats.storage / self.config.max_storage if self.config and self.config.max_storage else 1.0
 
 
 class Server(BaseModel):
@@ -80,22 +93,32 @@ async def check(settings: Settings, hears: Sequence[Hears], patience: float = PA
 
 
 async def migrated(settings: Settings, service: str, patience: float = PATIENCE_SECONDS) -> None:
-    """The service's tables are those that this program knows, or a newer one's; a database that is away is waited for."""
+    """The service's tables are those that this program knows, or a newer one's, and whole; a database that is away is waited for."""
     database = Database(settings.database_of(service), service)
     last = asyncio.get_running_loop().time() + patience
     try:
         while True:
             try:
-                missing = await migrations.missing(database)
-                break
+                return await _whole(database)
             except Exception as error:
                 if not is_outage(error) or asyncio.get_running_loop().time() > last:
                     raise
             await asyncio.sleep(REST_SECONDS)
     finally:
         await database.close()
-    if missing:
-        raise Refused.because("Cơ sở dữ liệu của {service} chưa có các bảng của bản này: hãy chạy thidua migrate.", service=service)
+
+
+async def _whole(database: Database) -> None:
+    await restoring.must_be_over(database)
+    if not await migrations.missing(database):
+        return
+    present = await migrations.revision_of(database)
+    if present is None:
+        raise Refused.because("Cơ sở dữ liệu của {service} chưa có các bảng của bản này: hãy chạy thidua migrate.", service=database.service)
+    raise Refused.because(
+        "Việc chuyển đổi cơ sở dữ liệu của {service} dừng ở {present}, bản này cần {wanted}: hãy chạy lại thidua migrate, việc dở dang sẽ được làm tiếp.",
+        service=database.service, present=present, wanted=migrations.head_of(database.service),
+    )  # fmt: skip
 
 
 async def _examine(settings: Settings, hears: Sequence[Hears]) -> None:
@@ -204,7 +227,7 @@ async def _durable(jetstream: JetStreamContext, place: streams.Durable) -> None:
 def _accept(what: str, differing: Sequence[str], dangers: Sequence[str]) -> None:
     """While programs are replaced one by one, an older one meets what a newer one declared; to provision again would undo it."""
     if more := [name for name in differing if name not in dangers]:
-        log.warning("%s has more than this program declares in %s: a newer program's declaration, let it be", what, ", ".join(more))
+        log.warning("%s has other bounds than this program declares, in %s: a newer program's declaration, let it be", what, ", ".join(more))
 
 
 async def _servers(addresses: Sequence[str]) -> tuple[list[Server], int]:

@@ -330,7 +330,7 @@ class Inbox:
             name.format(type=meta.type),
             telemetry.parent_of(meta.traceparent),
             SpanKind.CONSUMER,
-            **{telemetry.EVENT_ID: meta.id, telemetry.EVENT_TYPE: meta.type},
+            **{telemetry.SERVICE: self.hears.service, telemetry.EVENT_ID: meta.id, telemetry.EVENT_TYPE: meta.type},
         )
 
     def _count(self, duplicates: int, applied: Sequence[Delivery]) -> None:

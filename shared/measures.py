@@ -1,6 +1,7 @@
 """What is measured of a service and its surroundings when somebody asks: for gauges, for alarms, for `thidua doctor`."""
 
 import asyncio
+import json
 import re
 import shutil
 import ssl
@@ -16,6 +17,9 @@ from shared.outbox import outbox
 
 ASK_SECONDS = 5.0
 BACKUP = re.compile(r"thidua-(\d{8}T\d{6}Z)\.tar\.gz")
+PORTS = {"https": 443, "wss": 443, "ws": 80, "nats": 4222, "tls": 4222, "postgresql": 5432, "postgres": 5432}
+SSL_REQUEST = bytes((0, 0, 0, 8, 4, 210, 22, 47))
+"""PostgreSQL's: its length, and the code that stands where a version else does."""
 STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -39,14 +43,33 @@ def newest_backup(folder: Path) -> datetime | None:
     return datetime.strptime(max(found), STAMP).replace(tzinfo=UTC) if found else None
 
 
-async def certificate_expiry(address: str) -> datetime:
-    """Until when the certificate of an https address is good. Whether it is trusted is the browser's to judge."""
-    parts = urlsplit(address)
+async def certificate_expiry(address: str) -> datetime | None:
+    """Until when the certificate is good that a web, NATS or PostgreSQL server shows; None when it speaks without TLS.
+
+    Whether it is trusted is for whoever connects to judge.
+    """
+    parts = urlsplit(address if "//" in address else f"nats://{address}")
+    protocol = parts.scheme.partition("+")[0]
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     async with asyncio.timeout(ASK_SECONDS):
-        _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=context, server_hostname=parts.hostname)
-    presented: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    certificate = x509.load_der_x509_certificate(presented.getpeercert(binary_form=True) or b"")
-    writer.close()
-    return certificate.not_valid_after_utc
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port or PORTS[protocol])
+        try:
+            if not await _goes_on_in_tls(protocol, reader, writer):
+                return None
+            await writer.start_tls(context, server_hostname=parts.hostname)
+            presented: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        finally:
+            writer.close()
+    return x509.load_der_x509_certificate(presented.getpeercert(binary_form=True) or b"").not_valid_after_utc
+
+
+async def _goes_on_in_tls(protocol: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Whether TLS follows what is said before it: nothing on the web, a greeting by NATS, a question to PostgreSQL."""
+    if protocol.startswith("postgres"):
+        writer.write(SSL_REQUEST)
+        return await reader.readexactly(1) == b"S"
+    if protocol in {"nats", "tls"}:
+        greeting = json.loads((await reader.readline()).removeprefix(b"INFO "))
+        return bool(greeting.get("tls_required") or greeting.get("tls_available"))
+    return protocol != "ws"

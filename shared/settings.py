@@ -1,14 +1,18 @@
 """Settings from `THIDUA_*` environment variables; a secret may come from a file named by `THIDUA_<NAME>_FILE`."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
+import nkeys
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 SERVICES = ("registration", "reporting", "evaluation", "notification")
 PREFIX = "THIDUA_"
+BROKERS = ("nats://", "tls://", "ws://", "wss://")
 DATABASES = ("postgresql://", "postgres://", "postgresql+asyncpg://", "sqlite+aiosqlite://")
 
 
@@ -69,15 +73,43 @@ class Settings(BaseModel):
     @field_validator("database_url", *(f"{service}_database_url" for service in SERVICES))
     @classmethod
     def _names_a_database(cls, value: str) -> str:
-        if value and not value.startswith(DATABASES):
+        if value and not (value.startswith(DATABASES) and _is_an_address(value)):
             raise ValueError("write postgresql://user:password@host/database")
+        if re.search(r"[?&]ssl(mode)?=", value):
+            raise ValueError("write no ssl or sslmode into it: for TLS set PGSSLMODE, and PGSSLROOTCERT for an authority of your own")
+        return value
+
+    @field_validator("nats_url")
+    @classmethod
+    def _names_brokers(cls, value: str) -> str:
+        for one in filter(None, map(str.strip, value.split(","))):
+            address = one if "://" in one else f"nats://{one}"
+            if not (address.startswith(BROKERS) and _is_an_address(address) and urlsplit(address).hostname):
+                raise ValueError("write nats://host:4222, or several with commas between")
+        return value
+
+    @field_validator("nats_seed")
+    @classmethod
+    def _is_a_seed(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            if value and value.get_secret_value():
+                nkeys.from_seed(bytearray(value.get_secret_value().encode()))
+        except (nkeys.NkeysError, ValueError):
+            raise ValueError("write the seed of a user as `thidua partners keys` made it, it begins with SU") from None
         return value
 
     @field_validator("public_url", "otlp_endpoint", "trace_page")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
+        if value and not (value.startswith(("http://", "https://")) and _is_an_address(value)):
             raise ValueError("write an address that begins with http:// or https://")
+        return value
+
+    @field_validator("trace_page")
+    @classmethod
+    def _has_a_place_for_the_trace(cls, value: str) -> str:
+        if value and "{trace_id}" not in value:
+            raise ValueError("write {trace_id} where the trace's id belongs")
         return value
 
     @property
@@ -93,13 +125,22 @@ class Settings(BaseModel):
         return url.replace("postgresql://", "postgresql+asyncpg://", 1).replace("postgres://", "postgresql+asyncpg://", 1)
 
 
+def _is_an_address(value: str) -> bool:
+    """Whether host and port can be read."""
+    try:
+        return urlsplit(value).port != 0
+    except ValueError:
+        return False
+
+
 def _value_of(name: str, environ: Mapping[str, str]) -> str | None:
     variable = PREFIX + name.upper()
     if path := environ.get(f"{variable}_FILE"):
         try:
             return Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise SettingsRefused(f"{variable}_FILE: cannot read {path} ({error.strerror}); name a readable file.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no text"
+            raise SettingsRefused(f"{variable}_FILE: cannot read {path} ({reason}); name a readable file.") from None
     return environ.get(variable)
 
 

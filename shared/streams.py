@@ -31,6 +31,9 @@ INBOUND_MAX_BYTES = 1 << 30
 INBOUND_MAX_AGE_SECONDS = 30 * 24 * 3600
 """What partners sent is kept by reporting once it is decided; without an end a stream would be full one day, and refuse its sender for ever."""
 CLOCK_MAX_MESSAGES = 50_000
+DECLARATION = 1
+"""Goes up by one with each change of what is declared here, so that a program knows what a newer one declared, and lets it be."""
+DECLARED_BY = "thidua-declaration"
 STREAM_FIELDS = (
     "subjects", "storage", "retention", "discard", "max_msgs", "max_bytes", "max_age", "max_msgs_per_subject", "duplicate_window", "no_ack",
     "allow_atomic",
@@ -38,6 +41,8 @@ STREAM_FIELDS = (
 DURABLE_FIELDS = ("ack_policy", "ack_wait", "max_deliver", "max_ack_pending")
 BOUNDS = {"max_msgs", "max_bytes", "max_age", "max_msgs_per_subject", "duplicate_window", "max_deliver", "max_ack_pending"}
 """Settings of which more than was declared harms nobody; none at all is most."""
+OF_THE_NEWER = BOUNDS | {"ack_wait"}
+"""Settings that a newer program may have declared lower too: an older one beside it works with either."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def stream_configs(clients: Iterable[str], replicas: int) -> list[StreamConfig]:
     ]
     for config in (*own, clock, *inbound):
         config.storage, config.retention, config.num_replicas = StorageType.FILE, RetentionPolicy.LIMITS, replicas
-        config.duplicate_window = 120
+        config.duplicate_window, config.metadata = 120, {DECLARED_BY: str(DECLARATION)}
         config.allow_direct = True
         config.max_age = config.max_age or 0
     return [*own, clock, *inbound]
@@ -135,8 +140,11 @@ async def _provision_stream(jetstream: JetStreamContext, wanted: StreamConfig, *
     except NotFoundError:
         await jetstream.add_stream(wanted)
         return f"stream {wanted.name}: made"
-    if not update or (not stream_differences(present, wanted) and present.num_replicas == wanted.num_replicas):
+    same = present.num_replicas == wanted.num_replicas
+    if not update or (same and _is_declared_by_us(present) and not stream_differences(present, wanted)):
         return ""
+    if same and is_newer(present) and not stream_dangers(present, wanted):
+        return f"stream {wanted.name}: declared by a newer program, left as it is"
     try:
         await jetstream.update_stream(wanted)
     except (BadRequestError, ServerError) as error:  # where a stream is stored, for one, cannot be changed once it is there
@@ -151,10 +159,13 @@ async def _provision_durable(jetstream: JetStreamContext, place: Durable, *, upd
     except NotFoundError:
         await jetstream.add_consumer(place.stream, wanted)
         return f"durable {place.stream}/{place.service}: made"
-    if not update or not durable_differences(info.config, wanted):
+    if not update or (_is_declared_by_us(info.config) and not durable_differences(info.config, wanted)):
         return ""
+    if is_newer(info.config) and not durable_dangers(info.config, wanted):
+        return f"durable {place.stream}/{place.service}: declared by a newer program, left as it is"
     if missed := await _first_missed(jetstream, place, info):
         return await _start_again(jetstream, place, wanted, missed)
+    wanted.deliver_policy, wanted.opt_start_seq = info.config.deliver_policy, info.config.opt_start_seq  # for good, once it is made
     await jetstream.add_consumer(place.stream, wanted)
     return f"durable {place.stream}/{place.service}: updated"
 
@@ -188,6 +199,7 @@ def durable_config(place: Durable) -> ConsumerConfig:
         ack_wait=ACK_WAIT_SECONDS,
         max_deliver=place.max_deliver,
         max_ack_pending=MAX_ACK_PENDING,
+        metadata={DECLARED_BY: str(DECLARATION)},
     )
 
 
@@ -208,7 +220,7 @@ def _subjects_of(config: ConsumerConfig) -> list[str]:
 
 
 def stream_dangers(present: StreamConfig, wanted: StreamConfig) -> list[str]:
-    """The differences by which events may be refused or lost. What is more than declared is none: a newer program may have declared it."""
+    """The differences by which events may be refused or lost. What is more than declared is none, nor what a newer program bounds more tightly."""
     return [name for name in stream_differences(present, wanted) if not _is_more(name, present, wanted)]
 
 
@@ -217,11 +229,26 @@ def durable_dangers(present: ConsumerConfig, wanted: ConsumerConfig) -> list[str
     return [name for name in durable_differences(present, wanted) if not _is_more(name, present, wanted)]
 
 
+def _declaration_of(present: StreamConfig | ConsumerConfig) -> int:
+    """The number of the declaration by which it was made or last updated; 0 for what nobody numbered."""
+    told = (present.metadata or {}).get(DECLARED_BY, "")
+    return int(told) if told.isdecimal() else 0
+
+
+def is_newer(present: StreamConfig | ConsumerConfig) -> bool:
+    """True for what a newer program declared."""
+    return _declaration_of(present) > DECLARATION
+
+
+def _is_declared_by_us(present: StreamConfig | ConsumerConfig) -> bool:
+    return _declaration_of(present) == DECLARATION
+
+
 def _is_more(name: str, present: StreamConfig | ConsumerConfig, wanted: StreamConfig | ConsumerConfig) -> bool:
     there, declared = getattr(present, name), getattr(wanted, name)
     if name in {"subjects", "filter_subjects"}:
         return set(there or ()) > set(declared)
-    return name in BOUNDS and _bound(there) > _bound(declared)
+    return (name in OF_THE_NEWER and is_newer(present)) or (name in BOUNDS and _bound(there) > _bound(declared))
 
 
 def _bound(value: float | None) -> float:

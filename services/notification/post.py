@@ -117,7 +117,10 @@ class Post:
                 handled += 1
                 with self.telemetry.span(
                     telemetry.SPAN_LETTER, telemetry.parent_of(row.traceparent), SpanKind.CLIENT,
-                    **{telemetry.CHANNEL: Channel.EMAIL, telemetry.EVENT_ID: row.event, telemetry.CAMPAIGN: row.campaign},
+                    **{
+                        telemetry.CHANNEL: Channel.EMAIL, telemetry.SERVICE: self.service.name, telemetry.EVENT_ID: row.event,
+                        telemetry.CAMPAIGN: row.campaign,
+                    },
                 ):  # fmt: skip
                     if await self._send(session, smtp, row, self._mail(row, words.write(row, LANGUAGE), wall)):
                         taken.append(row)

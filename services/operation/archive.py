@@ -44,6 +44,8 @@ campaign.json     quy định: lĩnh vực, chỉ tiêu, bảng điểm, kỳ b�
 SHA256SUMS        sha256sum -c SHA256SUMS
 SHA256SUMS.sig    chữ ký Ed25519 (base64) của SHA256SUMS, khóa công khai trong signer.pem
                   Ed25519 signature (base64) of SHA256SUMS, public key in signer.pem
+                  base64 -d SHA256SUMS.sig >signature
+                  openssl pkeyutl -verify -pubin -inkey signer.pem -rawin -in SHA256SUMS -sigfile signature
 """
 
 

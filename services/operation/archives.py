@@ -2,7 +2,10 @@
 
 import base64
 import hashlib
+import shutil
 import tarfile
+import zlib
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -10,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from shared.messages import Refused
-from shared.security import SigningKey
+from shared.security import SigningKey, wall_now
 
 SUMS, SIGNATURE, PUBLIC = "SHA256SUMS", "SHA256SUMS.sig", "signer.pem"
 
@@ -34,7 +37,7 @@ def unseal(file: Path, folder: Path, public_pem: str) -> None:
             tar.extractall(folder, filter="data")
         sums = (folder / SUMS).read_text(encoding="utf-8")
         signature = base64.b64decode((folder / SIGNATURE).read_bytes())
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
         raise Refused.because("Không đọc được tệp sao lưu {file}: {reason}.", file=file, reason=str(error)) from None
     key = load_pem_public_key(public_pem.encode())
     try:
@@ -45,6 +48,13 @@ def unseal(file: Path, folder: Path, public_pem: str) -> None:
             "Chữ ký của {file} không phải của khóa này: hãy đặt THIDUA_SIGNING_KEY_FILE của nơi đã sao lưu, hoặc tệp đã bị sửa.", file=file
         ) from None
     _compare(folder, sums)
+
+
+def sweep(folder: Path, prefix: str, older: timedelta = timedelta(0)) -> None:
+    """Remove what a process that was killed left half-way in `folder`, untouched for so long."""
+    for path in folder.glob(f"{prefix}*"):
+        if wall_now().timestamp() - path.stat().st_mtime >= older.total_seconds():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _compare(folder: Path, sums: str) -> None:

@@ -37,7 +37,9 @@ def add_verbs(verb: Verb) -> None:
     rehearse.add_argument("--prepare", type=float, default=180.0, metavar="SECONDS", help="until the hour begins (180)")
     rehearse.add_argument("--answered", type=float, default=2.0, metavar="SECONDS", help="limit of the 99th percentile of answers (2)")
     rehearse.add_argument("--scored", type=float, default=30.0, metavar="SECONDS", help="limit from the last report to its score (30)")
-    rehearse.add_argument("--insecure", action="store_true", help="do not check the certificate")
+    judging = rehearse.add_mutually_exclusive_group()
+    judging.add_argument("--ca", type=Path, metavar="FILE", help="the authority, a PEM file, whose certificates are believed; else the public ones")
+    judging.add_argument("--insecure", action="store_true", help="do not check the certificate")
     dashboards = verb("dashboards", "Write Grafana's dashboards to deploy/grafana, or check them.", "thidua dashboards --check")
     dashboards.add_argument("--check", action="store_true", help="write nothing; fail when they are out of date")
 
@@ -72,7 +74,8 @@ async def restore(given: argparse.Namespace, settings: Settings) -> int:
         async with with_broker(settings) as complete:
             about = await copying.restore(complete, given.file)
     rows = sum(sum(told["rows"].values()) for told in about["services"].values())
-    print(f"{given.file}: {'sound' if given.check else 'restored'}, {rows} rows, {sum(about['streams'].values())} messages, begun {about['began']}")
+    messages, files = sum(about["streams"].values()), about.get("evidence", 0)
+    print(f"{given.file}: {'sound' if given.check else 'restored'}, {rows} rows, {messages} messages, {files} evidence files, begun {about['began']}")
     return 0
 
 
@@ -91,7 +94,8 @@ async def rehearse(given: argparse.Namespace, settings: Settings) -> int:
     """A deadline's last hour, compressed; 1 when a threshold is not reached."""
     rehearsal = importlib.import_module("services.operation.rehearsal")
     limits = rehearsal.Thresholds(answered=given.answered, scored=given.scored)
-    plan = rehearsal.Plan(given.address, given.units, given.minutes, given.prepare, verify=not given.insecure, limits=limits)
+    verify = rehearsal.trusting(given.ca) if given.ca else not given.insecure
+    plan = rehearsal.Plan(given.address, given.units, given.minutes, given.prepare, verify=verify, limits=limits)
     outcome = await rehearsal.rehearse(settings, plan, lambda line: print(line, file=sys.stderr))
     verdicts = outcome.verdicts(limits)
     print("\n".join([*(f"refused: {reason}" for reason in outcome.refused), *(f"{'pass' if kept else 'FAIL'} {what}" for kept, what in verdicts)]))

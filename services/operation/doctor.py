@@ -15,15 +15,15 @@ from nats.aio.client import Client
 
 from services import local, partner_access
 from services.notification import post
+from services.operation import servers
 from services.registration import keys
-from shared import broker, clock, deadletters, gates, measures, migrations, permissions
+from shared import broker, clock, deadletters, gates, measures, migrations, permissions, restoring
 from shared.bundled import running_in
 from shared.messages import Fault, Message, Refused
 from shared.security import wall_now
 from shared.settings import SERVICES, Settings, SettingsRefused
 
 ASK_SECONDS = 5.0
-CERTIFICATE_LEFT = timedelta(days=21)
 DISK_LEFT = 0.10
 OUTBOX_AGE = timedelta(seconds=60)
 BACKUP_AGE = timedelta(days=1)
@@ -82,18 +82,23 @@ def checks(settings: Settings, *, bundled: bool = False) -> Iterator[Check]:
     yield Check("signing key", lambda: _signing_key(settings), Message("Hãy kiểm tra THIDUA_SIGNING_KEY_FILE."))
     for service in SERVICES:
         yield Check(f"database {service}", lambda s=service: _schema(settings, s), database)  # type: ignore[misc]
+        yield Check(f"database's disk {service}", lambda s=service: servers.durable_database(settings, s), database)  # type: ignore[misc]
         yield Check(f"outbox {service}", lambda s=service: _outbox(settings, s), database)  # type: ignore[misc]
         yield Check(f"dead letters {service}", lambda s=service: _dead_letters(settings, s), database)  # type: ignore[misc]
     yield Check("broker", lambda: _broker(settings), named)
+    monitor = Message("Hãy kiểm tra THIDUA_NATS_MONITOR_URL.")
     if not bundled:
-        yield Check("broker's disk", lambda: _durable(settings), Message("Hãy kiểm tra THIDUA_NATS_MONITOR_URL."))
+        yield Check("broker's disk", lambda: servers.durable_broker(settings), monitor)
     if (accounts := settings.broker_accounts) is not None:
         yield Check("broker's partner file", lambda: _partner_file(settings, accounts), Message("Hãy kiểm tra THIDUA_BROKER_ACCOUNTS."))
+    if settings.nats_monitor_url:
+        yield Check("broker's space", lambda: servers.space_of_broker(settings), monitor)
     for service in SERVICES:
         yield Check(f"streams and durables {service}", lambda s=service: _provisioned(settings, s), provisioned)  # type: ignore[misc]
     yield Check("clock", lambda: _clock(settings), provisioned)
-    if settings.public_url.startswith("https://"):
-        yield Check("certificate", lambda: _certificate(settings.public_url), Message("Hãy kiểm tra THIDUA_PUBLIC_URL và máy chủ proxy."))
+    for name, address in servers.spoken_to(settings):
+        cure = Message("Hãy kiểm tra THIDUA_PUBLIC_URL và máy chủ proxy.") if name == "certificate" else Message("Hãy kiểm tra địa chỉ và TLS của máy chủ đó.")
+        yield Check(name, lambda a=address: servers.certificate(a), cure)  # type: ignore[misc]
     if settings.smtp_url:
         yield Check("mail server", lambda: _mail(settings), Message("Hãy kiểm tra THIDUA_SMTP_URL; thư được giữ lại và gửi sau."))
     if settings.otlp_endpoint:
@@ -129,6 +134,7 @@ async def _signing_key(settings: Settings) -> str:
 
 async def _schema(settings: Settings, service: str) -> str:
     async with local.database_of(settings, service) as database:
+        await restoring.must_be_over(database)
         present, wanted = await migrations.revision_of(database), migrations.head_of(service)
     if present is None:
         raise Refused.because("chưa có bảng nào: hãy chạy thidua migrate {service}.", service=service)
@@ -159,14 +165,6 @@ async def _broker(settings: Settings) -> str:
     await connection.close()
     gates.recent("NATS", version)
     return version
-
-
-async def _durable(settings: Settings) -> str:
-    gates.named(settings)
-    servers, silent = await gates.servers_of(settings)
-    for server in servers:
-        gates.durable_on_disk(server)
-    return f"{len(servers)} servers write before they acknowledge" + (f", {silent} silent" if silent else "")
 
 
 async def _partner_file(settings: Settings, file: Path) -> str:
@@ -210,13 +208,6 @@ async def _connected(settings: Settings) -> Client:
     if not settings.nats_url:
         raise nats.errors.NoServersError
     return await broker.open_once(settings)
-
-
-async def _certificate(address: str) -> str:
-    left = await measures.certificate_expiry(address) - wall_now()
-    if left < CERTIFICATE_LEFT:
-        raise Refused.because("chứng thư TLS còn {days} ngày: hãy gia hạn và nạp lại proxy.", days=left.days)
-    return f"{left.days} days left"
 
 
 async def _mail(settings: Settings) -> str:

@@ -6,6 +6,7 @@ import sys
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
+from services.operation import archives
 from services.operation.backup import backup
 from shared import settings as configuration
 from shared.clock import LOCAL
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 KEEP = 14
 AGAIN = timedelta(minutes=10)
+LEFTOVERS, ABANDONED = ".thidua-", timedelta(hours=12)
 
 
 def following(now: datetime, at: time) -> datetime:
@@ -25,7 +27,8 @@ def following(now: datetime, at: time) -> datetime:
 
 
 def prune(folder: Path) -> list[Path]:
-    """Remove all but the newest `KEEP`; returns what was removed. Names sort by time."""
+    """Remove all but the newest `KEEP` and what was left half-way; returns the former. Names sort by time."""
+    archives.sweep(folder, LEFTOVERS, ABANDONED)
     old = sorted(folder.glob("thidua-*.tar.gz"))[:-KEEP]
     for path in old:
         path.unlink()

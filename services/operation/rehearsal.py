@@ -1,6 +1,7 @@
 """`thidua rehearse`: the last hour before a deadline, compressed, against a running deployment, in a sandbox campaign; pass or fail."""
 
 import asyncio
+import ssl
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -70,14 +71,32 @@ class Outcome:
         ]
 
 
+def trusting(authority: Path) -> ssl.SSLContext:
+    """Certificates of this authority alone, a PEM file, are believed. Raises `Refused`."""
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as error:  # ssl.SSLError too, for what is no certificate
+        raise Refused.because("--ca: không đọc được chứng thư gốc {file} ({reason}): hãy ghi một tệp PEM.", file=authority, reason=str(error)) from None
+
+
 class Clerks(Desk):
     """Officers of the sandbox at their machines, over the network; their sessions are opened by whoever holds the signing key."""
 
-    def __init__(self, address: str, key: SigningKey, open_session: Callable[[str], Awaitable[Officer]], *, verify: bool = True) -> None:
+    def __init__(self, address: str, key: SigningKey, open_session: Callable[[str], Awaitable[Officer]], *, verify: bool | ssl.SSLContext = True) -> None:
         self._key, self._open_session = key, open_session
         self._tokens = {}
         limits = httpx.Limits(max_connections=100)
         self._client = httpx.AsyncClient(base_url=address, timeout=60, limits=limits, verify=verify)
+
+    async def knock(self) -> None:
+        """Raises `Refused` when nobody answers there, or with a certificate that is not believed."""
+        try:
+            await self._client.get("/")
+        except httpx.TransportError as error:
+            raise Refused.because(
+                "Không vào được {address} ({reason}): hãy sửa --address, hoặc ghi chứng thư gốc của nơi cấp chứng thư đó bằng --ca.",
+                address=str(self._client.base_url), reason=str(error) or type(error).__name__,
+            ) from None  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,7 +109,8 @@ class Plan:
     prepare: float = 180.0
     """Seconds for registering, approving and the opening of the round, before the compressed hour begins."""
     seed: int = 1
-    verify: bool = True
+    verify: bool | ssl.SSLContext = True
+    """Whether, or by which authority, the certificate is judged."""
     limits: Thresholds = Thresholds()
 
 
@@ -103,18 +123,19 @@ async def rehearse(settings: Settings, plan: Plan, say: Say) -> Outcome:
         loaded = loading.read(Path(name))
         acts = story.tell(loaded, ranges.read(Path(name) / "story.yaml"), plan.seed)
     async with local.database_of(settings, "registration") as database:
-        async with database.write() as session:
-            await campaigns.save(session, sandbox.pared(loaded), wall_now())
 
         async def open_session(login: str) -> Officer:
             async with database.read() as session:
                 return await sessions.open_session(session, login)
 
         clerks = Clerks(plan.address.rstrip("/"), keys.signing_key(settings), open_session, verify=plan.verify)
-        identifiers = {row.key: (row.identifiers[0].scheme, row.identifiers[0].value) for row in loaded.units}
-        hands = Hands(clerks, Directory(identifiers), {}, code)
-        before = await _dead_letters(settings)
         try:
+            await clerks.knock()
+            async with database.write() as session:
+                await campaigns.save(session, sandbox.pared(loaded), wall_now())
+            identifiers = {row.key: (row.identifiers[0].scheme, row.identifiers[0].value) for row in loaded.units}
+            hands = Hands(clerks, Directory(identifiers), {}, code)
+            before = await _dead_letters(settings)
             outcome = await Rehearsal(plan, hands, clerks, say, begins).run(acts)
         finally:
             await clerks.close()

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Date, LargeBinary, MetaData, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared import restoring
 from shared.database import Database
 
 CHUNK = 500
-VERSION = "alembic_version"
+NO_RECORDS = {"alembic_version", restoring.TABLE}
 
 
 async def dump(database: Database, folder: Path) -> dict[str, int]:
@@ -30,7 +31,7 @@ async def dump(database: Database, folder: Path) -> dict[str, int]:
 async def _reflected(connection: AsyncConnection, database: Database) -> list[Table]:
     metadata = MetaData(schema=None if database.sqlite else database.schema)
     await connection.run_sync(metadata.reflect)
-    return [table for table in metadata.sorted_tables if table.name != VERSION]
+    return [table for table in metadata.sorted_tables if table.name not in NO_RECORDS]
 
 
 async def _dump_table(connection: AsyncConnection, table: Table, file: Path) -> int:

@@ -17,8 +17,8 @@ async def backup(service: Service) -> None:
 
 async def certificate(service: Service) -> None:
     """Until when the certificate of the public address is good."""
-    if (address := service.settings.public_url).startswith("https://"):
-        expiry = await measures.certificate_expiry(address)
+    address = service.settings.public_url
+    if address.startswith("https://") and (expiry := await measures.certificate_expiry(address)):
         service.telemetry.certificate.labels(address).set(expiry.timestamp())
 
 

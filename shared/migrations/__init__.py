@@ -8,7 +8,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import audit, campaigns, clock, deadletters, inbox, outbox, security, units
 from shared.database import Database, fabric
@@ -65,12 +64,13 @@ async def missing(database: Database) -> bool:
 
 async def migrate(database: Database, revision: str = "head") -> None:
     """Bring a service's database to the newest revision, or to the one named; doing it again changes nothing."""
-    await _make_schema(database.writer, database)
+    await make_schema(database)
     async with database.writer.connect() as connection:
         await connection.run_sync(lambda c: command.upgrade(configuration(database.service, c), revision))
 
 
-async def _make_schema(engine: AsyncEngine, database: Database) -> None:
+async def make_schema(database: Database) -> None:
+    """On PostgreSQL, the schema in which the service's tables lie, unless it is there."""
     if not database.sqlite:
-        async with engine.begin() as connection:
+        async with database.writer.begin() as connection:
             await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'))

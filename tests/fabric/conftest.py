@@ -14,7 +14,7 @@ from shared import streams
 from shared.database import fabric
 from shared.events.registration import SessionEnded
 from shared.inbox import Hears
-from shared.migrations import _make_schema
+from shared.migrations import make_schema
 from shared.outbox import record
 from shared.service import Service
 
@@ -24,7 +24,7 @@ NOW = datetime(2023, 10, 30, 9, 0, tzinfo=UTC)
 @contextlib.asynccontextmanager
 async def run_service(settings: Any, hears: Hears) -> AsyncIterator[Service]:
     service = Service(hears.service, settings, hears)
-    await _make_schema(service.database.writer, service.database)
+    await make_schema(service.database)
     async with service.database.writer.begin() as connection:
         await connection.run_sync(fabric.create_all)
     connection = await nats.connect(settings.nats_url)

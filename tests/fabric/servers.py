@@ -38,7 +38,7 @@ async def nats_server(
             program(), "-c", str(file), stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_parent
         )
     try:
-        await _answering(f"{address.monitor}/varz")
+        await answering(f"{address.monitor}/varz")
         yield address
     finally:
         process.terminate()
@@ -51,7 +51,7 @@ def _configure(folder: Path, text: str) -> Path:
     return folder / "nats.conf"
 
 
-async def _answering(page: str) -> None:
+async def answering(page: str) -> None:
     async with asyncio.timeout(20), httpx.AsyncClient() as client:
         while True:
             with contextlib.suppress(httpx.TransportError):

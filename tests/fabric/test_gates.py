@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import hashlib
+import json
 import os
 import signal
 import sys
 from asyncio.subprocess import PIPE
 
+import httpx
 import nats
 import pytest
 from alembic.script import ScriptDirectory
 from nats.errors import NoServersError
-from nats.js.api import AckPolicy, ConsumerConfig, PersistMode, StorageType, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, PersistMode, StorageType, StreamConfig
 from nats.js.errors import ServerError, ServiceUnavailableError
 from sqlalchemy import text
 
@@ -21,7 +24,7 @@ from shared import settings as configuration
 from shared.bundled import free_port
 from shared.messages import Refused
 from shared.testing.databases import fresh_database
-from tests.fabric.servers import nats_cluster, nats_server, server_that_says
+from tests.fabric.servers import answering, nats_cluster, nats_server, server_that_says
 
 HEARS = [local.hears_of("reporting")]
 CLIENT = "kho-bac"
@@ -145,7 +148,7 @@ async def test_a_stream_that_holds_more_than_declared_is_accepted_and_told(serve
     [wanted] = [config for config in streams.stream_configs([CLIENT], 1) if config.name == f"INBOUND_{CLIENT}"]
     await jetstream.update_stream(StreamConfig(**{**vars(wanted), **change}))
     await gates.check(settings(server.nats, [server.monitor]), HEARS)
-    assert f"stream INBOUND_{CLIENT} has more than this program declares in {next(iter(change))}" in caplog.text
+    assert f"stream INBOUND_{CLIENT} has other bounds than this program declares, in {next(iter(change))}" in caplog.text
 
 
 async def test_a_partners_stream_lets_go_of_what_is_a_month_old_and_no_other_stream_does(server, jetstream, caplog):
@@ -158,7 +161,7 @@ async def test_a_partners_stream_lets_go_of_what_is_a_month_old_and_no_other_str
     assert f"stream INBOUND_{CLIENT} differs from its declaration in max_age:" in await refusal(given)
     await jetstream.update_stream(StreamConfig(**{**vars(wanted), "max_age": 0}))
     await gates.check(given, HEARS)
-    assert f"stream INBOUND_{CLIENT} has more than this program declares in max_age" in caplog.text
+    assert f"stream INBOUND_{CLIENT} has other bounds than this program declares, in max_age" in caplog.text
     assert await streams.provision(jetstream, [wanted], []) == [f"stream INBOUND_{CLIENT}: updated"]
     assert (await jetstream.stream_info(f"INBOUND_{CLIENT}")).config.max_age == 30 * 24 * 3600
 
@@ -168,7 +171,88 @@ async def test_a_durable_that_hears_more_than_declared_is_accepted_and_told(serv
     [place] = [place for place in streams.durables(HEARS, []) if place.stream == "CLOCK"]
     await jetstream.add_consumer("CLOCK", ConsumerConfig(**{**vars(streams.durable_config(place)), **change}))
     await gates.check(settings(server.nats, [server.monitor]), HEARS)
-    assert f"durable CLOCK/reporting has more than this program declares in {next(iter(change))}" in caplog.text
+    assert f"durable CLOCK/reporting has other bounds than this program declares, in {next(iter(change))}" in caplog.text
+
+
+@contextlib.contextmanager
+def tomorrow(monkeypatch):
+    """The next version of the program: it bounds more tightly than this one does."""
+    with monkeypatch.context() as patch:
+        patch.setattr(streams, "DECLARATION", streams.DECLARATION + 1)
+        patch.setattr(streams, "INBOUND_MAX_AGE_SECONDS", 7 * 24 * 3600)
+        patch.setattr(streams, "MAX_ACK_PENDING", 500)
+        patch.setattr(streams, "ACK_WAIT_SECONDS", 3.0)
+        yield
+
+
+async def test_what_a_newer_program_bounds_more_tightly_is_accepted_and_told_and_never_undone(server, jetstream, monkeypatch, caplog):
+    """An older process that is started again beside the newer ones runs, and the older program's provisioning leaves all as it is."""
+    given = settings(server.nats, [server.monitor])
+    with tomorrow(monkeypatch):
+        await provision(jetstream)
+    await gates.check(given, HEARS)
+    assert f"stream INBOUND_{CLIENT} has other bounds than this program declares, in max_age: a newer program's" in caplog.text
+    assert "durable CLOCK/reporting has other bounds than this program declares, in ack_wait, max_ack_pending" in caplog.text
+    lines = await streams.provision(jetstream, streams.stream_configs([CLIENT], 1), streams.durables(HEARS, [CLIENT]))
+    assert f"stream INBOUND_{CLIENT}: declared by a newer program, left as it is" in lines
+    with tomorrow(monkeypatch):
+        assert await streams.provision(jetstream, streams.stream_configs([CLIENT], 1), streams.durables(HEARS, [CLIENT])) == []
+
+
+async def test_a_newer_program_too_may_not_have_events_refused_or_lost(server, jetstream, monkeypatch):
+    with tomorrow(monkeypatch):
+        [wanted] = [config for config in streams.stream_configs([CLIENT], 1) if config.name == f"INBOUND_{CLIENT}"]
+    await jetstream.update_stream(StreamConfig(**{**vars(wanted), "no_ack": True}))
+    given = settings(server.nats, [server.monitor])
+    assert "differs from its declaration in no_ack:" in await refusal(given)
+    await provision(jetstream)
+    await gates.check(given, HEARS)
+
+
+async def test_a_process_of_the_version_before_starts_again_after_the_newer_one_s_provisioning(server, tmp_path, monkeypatch):
+    given = settings(server.nats, [server.monitor], data=tmp_path)
+    await local.migrate_all(given)
+    with tomorrow(monkeypatch):
+        await local.provision(given)
+    port = free_port()
+    environment = {"THIDUA_NATS_URL": server.nats, "THIDUA_NATS_MONITOR_URL": server.monitor, "THIDUA_PORT": str(port)}
+    process = await thidua("run", "reporting", "--data", str(tmp_path), **environment)
+    try:
+        await answering(f"http://127.0.0.1:{port}/reporting/ready")
+        assert (await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{port}/reporting/ready")).status_code == 200
+    finally:
+        process.terminate()
+        told = (await process.communicate())[1].decode()
+    assert "durable CLOCK/reporting has other bounds than this program declares" in told
+
+
+async def test_what_was_made_before_declarations_had_numbers_passes_and_is_numbered_by_the_next_provisioning(server, jetstream):
+    [wanted] = [config for config in streams.stream_configs([], 1) if config.name == "CLOCK"]
+    [place] = [place for place in streams.durables(HEARS, []) if place.stream == "CLOCK"]
+    await jetstream.delete_stream("CLOCK")
+    await jetstream.add_stream(StreamConfig(**{**vars(wanted), "metadata": None}))
+    await jetstream.add_consumer("CLOCK", ConsumerConfig(**{**vars(streams.durable_config(place)), "metadata": None}))
+    await gates.check(settings(server.nats, [server.monitor]), HEARS)
+    for lines in (["stream CLOCK: updated", "durable CLOCK/reporting: updated"], []):
+        assert await streams.provision(jetstream, streams.stream_configs([CLIENT], 1), streams.durables(HEARS, [CLIENT])) == lines
+
+
+def test_what_is_declared_is_not_changed_without_a_new_number():
+    """Who changes a declaration raises `streams.DECLARATION` by one and writes both here."""
+    place = streams.durable_config(streams.Durable("STREAM", "service", ("subject",)))
+    said = [{name: getattr(one, name) for name in streams.STREAM_FIELDS} for one in streams.stream_configs(["client"], 1)]
+    said.append({name: getattr(place, name) for name in streams.DURABLE_FIELDS})
+    assert (streams.DECLARATION, hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]) == (1, "5141b9d23f37")
+
+
+async def test_a_durable_that_was_once_made_anew_can_still_be_changed(server, jetstream, monkeypatch):
+    """From where it began to hear is for good: the server takes no other."""
+    [place] = [place for place in streams.durables(HEARS, []) if place.stream == "CLOCK"]
+    wanted = streams.durable_config(place)
+    await jetstream.delete_consumer("CLOCK", "reporting")
+    await jetstream.add_consumer("CLOCK", ConsumerConfig(**{**vars(wanted), "deliver_policy": DeliverPolicy.BY_START_SEQUENCE, "opt_start_seq": 1}))
+    with tomorrow(monkeypatch):
+        assert await streams.provision(jetstream, [], [place]) == ["durable CLOCK/reporting: updated"]
 
 
 async def test_provisioning_mends_what_was_refused_and_says_what_cannot_be_changed(server, jetstream):

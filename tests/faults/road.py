@@ -29,7 +29,7 @@ from shared.events.contract import CampaignEvent
 from shared.events.evaluation import ScoreChanged
 from shared.events.reporting import Channel, ReportAccepted, ReportedValue, ValueKind
 from shared.inbox import Hears
-from shared.migrations import _make_schema
+from shared.migrations import make_schema
 from shared.outbox import record
 from shared.service import Here, Service
 from shared.settings import Settings
@@ -168,7 +168,7 @@ def database_of(settings: Settings, service: str) -> Database:
 
 
 async def make_tables(database: Database) -> None:
-    await _make_schema(database.writer, database)
+    await make_schema(database)
     async with database.writer.begin() as connection:
         await connection.run_sync(fabric.create_all)
         await connection.run_sync(own.create_all)

@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import base64
 import csv
+import hashlib
 import subprocess
 import tarfile
 
@@ -53,6 +55,11 @@ async def test_the_archive_is_read_without_the_program(tmp_path, broker, databas
 
     assert (await asyncio.to_thread(output, "sha256sum", "ranking.json")).split()[0] == told
     await asyncio.to_thread(output, "sha256sum", "--quiet", "-c", "SHA256SUMS")
+    (inside / "signature").write_bytes(base64.b64decode((inside / "SHA256SUMS.sig").read_bytes()))
+    verify = ("openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "signer.pem", "-rawin", "-in", "SHA256SUMS", "-sigfile", "signature")
+    assert "Verified Successfully" in await asyncio.to_thread(output, *verify)
+    listed = dict(line.split("  ")[::-1] for line in (inside / "SHA256SUMS").read_text(encoding="utf-8").splitlines())
+    assert {name: hashlib.sha256((inside / name).read_bytes()).hexdigest() for name in listed} == listed
     with (inside / "reporting" / "report_values.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     acts = [next(a for a in stage.acts["report"] if a.unit == unit) for unit in UNITS]

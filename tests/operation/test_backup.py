@@ -176,6 +176,38 @@ async def test_a_changed_archive_is_refused(archive, tmp_path):
     assert "cannot be read" in await refusal(backup.check(settings, tmp_path / "half.tar.gz", tmp_path / "check-half"))
 
 
+async def test_a_file_damaged_anywhere_in_it_is_refused_with_a_sentence(archive, tmp_path):
+    """Whether the packing, a list or a file's own bytes are hit: never a traceback, never a quiet yes."""
+    file, settings = archive
+    whole = file.read_bytes()
+    broken = tmp_path / "broken.tar.gz"
+    for part in range(1, 20):
+        at = len(whole) * part // 20
+        broken.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        assert "broken.tar.gz" in (told := await refusal(backup.check(settings, broken, tmp_path / f"check-{part}"))) or "in the backup is" in told
+
+
+async def test_what_is_sealed_with_the_same_key_but_is_no_backup_is_refused(archive, tmp_path):
+    _, settings = archive
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "ranking.json").write_text("{}")
+    archives.seal(tmp_path / "other", tmp_path / "2023.tar.gz", keys.signing_key(settings))
+    assert "2023.tar.gz is not a backup" in await refusal(backup.check(settings, tmp_path / "2023.tar.gz", tmp_path / "check"))
+    (tmp_path / "text.tar.gz").write_text("not packed at all")
+    assert "text.tar.gz cannot be read" in await refusal(backup.check(settings, tmp_path / "text.tar.gz", tmp_path / "check-text"))
+
+
+async def test_files_in_the_folder_evidence_are_kept_and_the_archive_says_how_many(archive, tmp_path):
+    """The program takes no files from officers; whoever keeps some there has them in the backup."""
+    file, settings = archive
+    assert (await backup.check(settings, file, tmp_path / "none"))["evidence"] == 0
+    (settings.data / backup.EVIDENCE).mkdir()
+    (settings.data / backup.EVIDENCE / "bien-ban.pdf").write_bytes(b"%PDF")
+    again = await backup.backup(settings, tmp_path / "again")
+    assert (await backup.check(settings, again, tmp_path / "some"))["evidence"] == 1
+    assert (tmp_path / "some" / backup.EVIDENCE / "bien-ban.pdf").read_bytes() == b"%PDF"
+
+
 async def test_another_installations_archive_is_refused(archive, tmp_path):
     file, settings = archive
     stranger = settings.model_copy(update={"data": tmp_path / "stranger"})

@@ -6,9 +6,11 @@ import json
 import math
 import re
 import shutil
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -61,6 +63,23 @@ def configured(folder: Path, address: str) -> Path:
     shutil.copy(ROOT / "deploy" / "prometheus" / "alarms.yml", folder)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
     return folder / "prometheus.yml"
+
+
+LINKS = json.loads((ROOT / "deploy" / "jaeger" / "ui.json").read_text(encoding="utf-8"))["linkPatterns"]
+PLACE = re.compile(r"#\{([\w.]+)\}")
+
+
+def links(tags: dict[str, str]) -> dict[str, str]:
+    """The address behind each tag of a span, made as Jaeger makes it: each place filled with the tag of that name, encoded."""
+    return {one["key"]: PLACE.sub(lambda place: quote(tags[place[1]], safe=""), one["url"]) for one in LINKS if one["key"] in tags}
+
+
+def test_init_writes_the_installation_s_own_address_into_the_trace_store_s_links(tmp_path):
+    subprocess.run(["sh", str(ROOT / "deploy" / "init"), "thi-dua.laichau.example", str(tmp_path)], check=True, capture_output=True)
+    made = json.loads((tmp_path / "ui.json").read_text(encoding="utf-8"))["linkPatterns"]
+    assert {urlsplit(one["url"]).netloc for one in made} == {"thi-dua.laichau.example"}
+    assert [one["key"] for one in made] == [one["key"] for one in LINKS]
+    assert {place for one in LINKS for place in PLACE.findall(one["url"] + one["text"])} <= {names.EVENT_ID, names.SERVICE, names.CAMPAIGN}
 
 
 @contextlib.asynccontextmanager
@@ -181,6 +200,7 @@ async def test_every_panel_shows_figures_of_a_real_run(tmp_path, broker):
                 await until(lambda: nothing_empty(client), 15, lambda: f"no figures for {EMPTY}")
                 assert await figures(client, "thidua_no_such_series") == []
                 await from_a_panel_to_the_event(client, stage, collector)
+                await from_every_kind_of_span_to_its_page(stage, collector)
     declared = [re.sub(r"\\{\w+\\}", "[^ ]+", re.escape(name)) for name in names.SPANS]
     strange = {span.name for _, span in collector.spans if not any(re.fullmatch(pattern, span.name) for pattern in declared)}
     assert strange == set(), "a span that telemetry.py does not declare"
@@ -202,3 +222,17 @@ async def from_a_panel_to_the_event(client, stage, collector) -> None:
         await stage.scene.desk._client.get(f"/evaluation/events/{event}", headers={"authorization": f"Bearer {token}"}) for event in sorted(events)
     ]  # an event that came without a trace, a partner's for one, has a page without a link
     assert any(page.status_code == 200 and f"https://traces/{trace}" in page.text for page in shown for trace in traces)
+
+
+async def from_every_kind_of_span_to_its_page(stage, collector) -> None:
+    """Whatever service applied whatever type of event, or sent a letter: its span's links open. What could not be applied has no page."""
+    token = await stage.scene.desk._token(SECRETARY)
+    found: dict[tuple[str, str], set[int]] = {}
+    for service, span in collector.spans:
+        tags = {tag.key: tag.value.string_value for tag in span.attributes}
+        for key, address in links(tags).items():
+            page = await stage.scene.desk._client.get(urlsplit(address)._replace(scheme="", netloc="").geturl(), headers={"authorization": f"Bearer {token}"})
+            found.setdefault((f"{service} {span.name}", key), set()).add(page.status_code)
+    assert {kind: codes for kind, codes in found.items() if 200 not in codes} == {}
+    assert {kind.partition(" ")[0] for kind, _ in found} == {f"thidua-{service}" for service in SERVICES}
+    assert len(found) > 20

@@ -10,19 +10,17 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import nats
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, text
+from sqlalchemy.engine import Engine
 
 from services import local, partner_access
 from services.local import Local
-from services.operation import doctor
+from services.operation import doctor, servers
 from services.registration import campaigns, partner_keys
 from services.registration.app import create_app as create_registration
 from services.registration.measures import broker_accounts as measure_accounts
@@ -33,10 +31,12 @@ from shared.bundled import free_port
 from shared.deadletters import dead_letters
 from shared.messages import Refused
 from shared.outbox import outbox
-from shared.testing.databases import fresh_url
+from shared.testing.databases import fresh_url, postgres_url
 from tests.fabric.house import opened
 from tests.fabric.servers import nats_server
+from tests.faults.test_full_disk import small_disk
 from tests.journeys.test_trace import Collector
+from tests.operation.certificates import certified
 from tests.registration.conftest import REGISTERING, small
 
 NOW = datetime.now(UTC)
@@ -45,15 +45,8 @@ NOW = datetime.now(UTC)
 @contextlib.asynccontextmanager
 async def https(folder, days: int):
     """A server whose certificate is good for so many days."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    made = made.serial_number(1).not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=days, minutes=5))
-    pem = made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "server.pem").write_bytes(private + pem)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "server.pem")
+    context.load_cert_chain(certified(folder, days))
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
     async with server:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -174,8 +167,9 @@ async def no_backup(settings, folder):
     return settings
 
 
+AWAY = {f"{part} reporting" for part in ("database", "database's disk", "outbox", "dead letters", "certificate of the database of")}
 FAULTS = [
-    (no_database, {"database reporting", "outbox reporting", "dead letters reporting"}, "THIDUA_DATABASE_URL"),
+    (no_database, AWAY, "THIDUA_DATABASE_URL"),
     (no_tables, {"database evaluation", "outbox evaluation", "dead letters evaluation"}, "run thidua migrate evaluation"),
     (old_schema, {"database notification"}, "run thidua migrate notification"),
     (waiting_event, {"outbox registration"}, "can it reach NATS"),
@@ -204,7 +198,133 @@ async def test_a_fault_is_found_by_its_name_with_its_cure_and_nothing_else_is(he
 async def test_a_certificate_that_runs_out_is_told(healthy, tmp_path):
     async with https(tmp_path, 5) as page:
         wrong = [f.line("en") for f in await doctor.examine(healthy.model_copy(update={"public_url": page})) if f.fault]
-    assert wrong == ["NOT certificate: the TLS certificate has 5 days left: renew it and reload the proxy."]
+    assert wrong == ["NOT certificate: the TLS certificate has 5 days left: renew it and reload the server that shows it (proxy, NATS, PostgreSQL)."]
+
+
+TOGETHER = (
+    old_schema, waiting_event, dead_letter, missing_stream, wrong_trace_port, unverified_disk, bad_key, mail_away, proxy_away, old_backup,
+)  # fmt: skip
+"""Ten faults of ten parts."""
+
+
+async def test_ten_faults_at_once_give_ten_findings_and_hide_none(healthy, tmp_path):
+    broken = healthy
+    for break_it in TOGETHER:
+        broken = await break_it(broken, tmp_path)
+    wrong = [finding.name for finding in await doctor.examine(broken) if finding.fault]
+    assert sorted(wrong) == sorted(next(iter(names)) for one, names, _ in FAULTS if one in TOGETHER)
+
+
+@contextlib.asynccontextmanager
+async def set_in_postgres(change: str, back: str):
+    """A real server that runs with this setting; it is the tests' own, and is as before afterwards."""
+    connection = await asyncpg.connect(postgres_url())
+    try:
+        await connection.execute(change)
+        await connection.execute("SELECT pg_reload_conf()")
+        yield
+    finally:
+        await connection.execute(back)
+        await connection.execute("SELECT pg_reload_conf()")
+        await connection.close()
+
+
+@pytest.mark.parametrize("name", ["fsync", "full_page_writes"])
+async def test_a_postgresql_that_does_not_write_is_told(healthy, name):
+    async with fresh_url("postgres") as url:
+        given = healthy.model_copy(update={"reporting_database_url": url})
+        await local.migrate_all(given, ["reporting"])
+        async with set_in_postgres(f"ALTER SYSTEM SET {name} = off", f"ALTER SYSTEM RESET {name}"):
+            wrong = await until_told(given)
+    assert [name for name, _ in wrong] == ["database's disk reporting"]
+    assert f"({name} = off): set it to on in postgresql.conf" in wrong[0][1]
+
+
+async def until_told(given) -> list[tuple[str, str]]:
+    """What doctor says once the server has read its configuration again, which it does a moment after it was asked to."""
+    async with asyncio.timeout(20):
+        while not (wrong := [(f.name, f.line("en")) for f in await doctor.examine(given) if f.fault]):
+            await asyncio.sleep(0.05)
+    return wrong
+
+
+async def test_a_role_or_database_that_does_not_wait_for_the_disk_is_told_whatever_the_files_say(healthy):
+    async with fresh_url("postgres") as url:
+        given = healthy.model_copy(update={"evaluation_database_url": url})
+        await local.migrate_all(given, ["evaluation"])
+        assert [f.line("en") for f in await doctor.examine(given) if f.fault] == []
+        name = url.partition("?")[0].rpartition("/")[2]
+        async with set_in_postgres(f'ALTER DATABASE "{name}" SET synchronous_commit = off', f'ALTER DATABASE "{name}" RESET synchronous_commit'):
+            wrong = [f.line("en") for f in await doctor.examine(given) if f.fault]
+    assert len(wrong) == 1
+    assert "NOT database's disk evaluation: PostgreSQL of evaluation acknowledges what is not safely on its disk (synchronous_commit = off)" in wrong[0]
+
+
+async def test_an_sqlite_that_does_not_wait_for_the_disk_is_told(healthy):
+    """The program sets FULL on each connection; here something sets it off before each transaction."""
+
+    def off(connection):
+        connection.exec_driver_sql("PRAGMA synchronous=OFF")
+
+    told = {f.name: f for f in await doctor.examine(healthy)}["database's disk reporting"]
+    assert (told.fault, told.told) == (None, "synchronous FULL, journal wal")
+    event.listen(Engine, "begin", off)
+    try:
+        wrong = [f.line("en") for f in await doctor.examine(healthy) if f.fault]
+    finally:
+        event.remove(Engine, "begin", off)
+    assert wrong == [
+        f"NOT database's disk {service}: SQLite of {service} acknowledges before it has written (synchronous=0): it must be FULL."
+        for service in configuration.SERVICES
+    ]
+
+
+async def test_a_broker_whose_store_is_nearly_full_is_told(tmp_path, healthy):
+    async with nats_server(tmp_path / "small", sync="sync_interval: always\n max_file_store: 1000000") as small:
+        given = healthy.model_copy(update={"nats_url": small.nats, "nats_monitor_url": small.monitor})
+        await local.provision(given)
+        assert [f.line("en") for f in await doctor.examine(given) if f.fault] == []
+        connection = await nats.connect(small.nats)
+        for _ in range(19):
+            await connection.jetstream().publish("clock.minute.ticked.v1", bytes(50_000))
+        await connection.close()
+        wrong = [f.line("en") for f in await doctor.examine(given) if f.fault]
+    assert len(wrong) == 1
+    assert "NOT broker's space: Only 5 % of what the NATS server n1 may store is free" in wrong[0]
+
+
+async def test_the_broker_s_certificate_too_is_told_when_it_runs_out(tmp_path, healthy, monkeypatch):
+    for days, wrong in ((90, set()), (5, {"broker's certificate"})):
+        pem = certified(tmp_path, days)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        speaks_tls = f'tls {{ cert_file: "{pem}", key_file: "{pem}" }}'
+        async with nats_server(tmp_path / f"tls-{days}", cluster=speaks_tls) as server:
+            given = healthy.model_copy(update={"nats_url": server.nats.replace("nats://127.0.0.1", "tls://localhost"), "nats_monitor_url": server.monitor})
+            await local.provision(given)
+            found = await doctor.examine(given)
+        assert {f.name for f in found if f.fault} == wrong
+        told = next(f for f in found if f.name == "broker's certificate")
+        assert f"{days} days left" in told.line("en")
+
+
+async def test_a_certificate_behind_postgresql_s_question_is_seen(tmp_path):
+    """Our PostgreSQL is built without TLS: this one answers the question as the protocol says and goes on in TLS, or says no."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certified(tmp_path, 30))
+
+    async def answer(reader, writer, yes=b"S"):
+        assert await reader.readexactly(8) == measures.SSL_REQUEST
+        writer.write(yes)
+        if yes == b"S":
+            await writer.start_tls(context)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert "30 days left" in await servers.certificate(f"postgresql+asyncpg://thidua:secret@127.0.0.1:{port}/thidua")
+    async with await asyncio.start_server(lambda r, w: answer(r, w, b"N"), "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await servers.certificate(f"postgres://127.0.0.1:{port}/thidua") == "speaks without TLS"
 
 
 async def test_a_broker_that_acknowledges_before_it_writes_is_told(tmp_path, healthy):
@@ -234,11 +354,12 @@ async def test_an_old_postgresql_is_told(healthy, monkeypatch):
             await doctor._versions(given)
 
 
-def test_a_full_disk_is_told(tmp_path, monkeypatch):
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=usage.total // 50))
-    found = asyncio.run(doctor._look(next(doctor.checks(configuration.load({}, data=tmp_path)))))
-    assert "only 2 % of the disk" in found.line("en")
+async def test_a_full_disk_is_told(tmp_path):
+    with small_disk(tmp_path / "small") as folder:
+        assert (await doctor._look(next(doctor.checks(configuration.load({}, data=folder))))).fault is None
+        (folder / "ballast").write_bytes(bytes(46 << 20))
+        found = await doctor._look(next(doctor.checks(configuration.load({}, data=folder))))
+    assert "only 4 % of the disk" in found.line("en")
 
 
 @pytest.mark.skipif(not shutil.which("faketime"), reason="faketime is missing: make tools")

@@ -1,5 +1,6 @@
 """The nightly backup: at its hour of Lai Châu, once a night, and only the newest are kept."""
 
+import os
 from datetime import UTC, datetime, time, timedelta
 
 from services.operation import nightly
@@ -23,3 +24,15 @@ def test_the_oldest_are_removed_and_nothing_else(tmp_path):
     assert nightly.prune(tmp_path) == []
     assert newest_backup(tmp_path) == first + timedelta(days=nightly.KEEP + 1)
     assert (tmp_path / "notes.txt").exists()
+
+
+def test_what_a_killed_backup_left_is_removed_and_one_that_is_being_made_is_not(tmp_path):
+    left, made = tmp_path / ".thidua-backup-x1", tmp_path / ".thidua-backup-x2"
+    for folder in (left, made):
+        (folder / "streams").mkdir(parents=True)
+    (tmp_path / ".thidua-20261101T193000Z.tar.gz.part").touch()
+    then = (datetime.now(UTC) - nightly.ABANDONED - timedelta(minutes=1)).timestamp()
+    for path in (left, tmp_path / ".thidua-20261101T193000Z.tar.gz.part"):
+        os.utime(path, (then, then))
+    nightly.prune(tmp_path)
+    assert list(tmp_path.iterdir()) == [made]

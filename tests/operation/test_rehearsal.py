@@ -1,33 +1,43 @@
 """A deadline-day rehearsal against a running deployment: passes where all is well, fails where a threshold is not reached."""
 
 import asyncio
-import contextlib
+import os
+import sys
+from asyncio.subprocess import PIPE
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+import uvicorn
 
-from services.local import Local
+from services import local
+from services.local import Local, QuietServer
 from services.operation import rehearsal, sandbox
 from services.registration import loading
-from shared import clock
+from shared import campaigns, clock
 from shared.bundled import free_port
+from shared.messages import Refused
+from tests.operation.certificates import certified
 
 UNITS = 12
 
 
 @pytest.fixture
-async def deployment(settings):
-    """All four services on a port, under the real clock; ticks come each second, so that a round opens without a minute's wait."""
+async def deployment(settings, tmp_path):
+    """All four services behind TLS of a private authority, under the real clock; ticks come each second, so that a round opens without a minute's wait."""
+    authority = certified(tmp_path, 90)
     async with Local(settings.model_copy(update={"clock": "real"})) as whole:
         await whole.start()
-        ticking = asyncio.create_task(ticks(whole))
+        port = free_port()
+        config = uvicorn.Config(whole.town, port=port, lifespan="off", log_level="warning", ssl_certfile=authority, ssl_keyfile=authority)
+        server = QuietServer(config)
+        working = [asyncio.create_task(ticks(whole)), asyncio.create_task(server.serve())]
         try:
-            yield SimpleNamespace(address=await whole.serve(free_port()), settings=whole.settings)
+            yield SimpleNamespace(address=f"https://localhost:{port}", settings=whole.settings, authority=authority)
         finally:
-            ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticking
+            working[0].cancel()
+            server.should_exit = True
+            await asyncio.gather(*working, return_exceptions=True)
 
 
 async def ticks(whole) -> None:
@@ -36,16 +46,53 @@ async def ticks(whole) -> None:
         await asyncio.sleep(1)
 
 
+async def command(deployment, *options: str) -> tuple[int, list[str], str]:
+    """Exit status, lines and what is said meanwhile of `thidua rehearse`."""
+    environment = os.environ | {"THIDUA_DATA": str(deployment.settings.data), "THIDUA_NATS_URL": deployment.settings.nats_url, "THIDUA_LOG_LEVEL": "error"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services", "rehearse", "--address", deployment.address, *options, env=environment, stdout=PIPE, stderr=PIPE
+    )
+    told, errors = await asyncio.wait_for(process.communicate(), 180)
+    return process.returncode, told.decode().splitlines(), errors.decode()
+
+
+@pytest.mark.slow
+async def test_a_rehearsal_says_each_promise_and_fails_where_one_is_not_kept(deployment):
+    """Behind a private authority that it is told of; nobody answers in a microsecond."""
+    few = ("--ca", str(deployment.authority), "--units", "4", "--minutes", "0.15", "--prepare", "10", "--answered", "0.000001")
+    status, lines, said = await command(deployment, *few)
+    assert status == 1, said
+    assert [line.partition(" ")[0] for line in lines] == ["pass", "pass", "FAIL", "pass", "pass"]
+    assert lines[0] == "pass 4 of 4 reports accepted, 0 sent again after 503"
+    assert "limit 1e-06" in lines[2]
+    assert "4 units register" in said
+
+
+async def test_a_certificate_that_is_not_believed_ends_the_rehearsal_with_one_sentence_before_it_begins(deployment):
+    status, lines, said = await command(deployment)
+    assert (status, lines) == (1, [])
+    assert len(said.splitlines()) == 1
+    assert "CERTIFICATE_VERIFY_FAILED" in said
+    assert "--ca" in said
+    async with local.database_of(deployment.settings, "registration") as database, database.read() as session:
+        assert await campaigns.listed(session) == []
+
+
+def test_an_authority_that_cannot_be_read_is_told_by_its_name(tmp_path):
+    (tmp_path / "text.pem").write_text("no certificate")
+    for name in ("none.pem", "text.pem"):
+        with pytest.raises(Refused) as caught:
+            rehearsal.trusting(tmp_path / name)
+        assert f"--ca: the authority's certificate {tmp_path / name} cannot be read" in caught.value.faults[0].render("en")
+
+
 @pytest.mark.deploy
-async def test_a_rehearsal_passes_and_says_its_figures(deployment):
-    said: list[str] = []
-    plan = rehearsal.Plan(deployment.address, UNITS, minutes=0.2, prepare=25)
-    outcome = await rehearsal.rehearse(deployment.settings, plan, said.append)
-    verdicts = outcome.verdicts(plan.limits)
-    assert [what for kept, what in verdicts if not kept] == [], outcome.refused
-    assert f"{UNITS} of {UNITS} reports accepted" in verdicts[0][1]
-    strict = rehearsal.Thresholds(answered=0.0001)
-    assert [what for kept, what in outcome.verdicts(strict) if not kept] == [verdicts[2][1].replace("limit 2", "limit 0.0001")]
+async def test_a_rehearsal_of_a_deployment_that_keeps_its_promises_ends_with_status_0(deployment):
+    ordinary = ("--ca", str(deployment.authority), "--units", str(UNITS), "--minutes", "0.2", "--prepare", "25")
+    status, lines, said = await command(deployment, *ordinary)
+    assert status == 0, (lines, said)
+    assert [line.partition(" ")[0] for line in lines] == ["pass"] * 5
+    assert f"{UNITS} of {UNITS} reports accepted" in lines[0]
 
 
 def test_an_outcome_with_a_missing_report_a_late_one_or_a_dead_letter_fails():

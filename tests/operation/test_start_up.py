@@ -19,7 +19,9 @@ from shared import settings as configuration
 from shared.bundled import free_port
 from shared.messages import Refused
 from shared.testing.databases import postgres_url
+from tests.fabric.servers import nats_server
 from tests.journeys.conftest import staged
+from tests.operation.certificates import certified
 
 UNIT = "xa-ta-tong"
 RSA = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -45,12 +47,22 @@ async def run(*words: str, seconds: float = 30, **environment: str) -> tuple[int
         ({"THIDUA_DATABASE_URL": "nonsense"}, "THIDUA_DATABASE_URL: "),
         ({"THIDUA_PUBLIC_URL": "thidua.example"}, "THIDUA_PUBLIC_URL: "),
         ({"THIDUA_OTLP_ENDPOINT": "collector:4318"}, "THIDUA_OTLP_ENDPOINT: "),
+        ({"THIDUA_OTLP_ENDPOINT": "http://collector:port"}, "THIDUA_OTLP_ENDPOINT: "),
+        ({"THIDUA_DATABASE_URL": "postgresql://db:port/thidua"}, "THIDUA_DATABASE_URL: write postgresql://"),
+        ({"THIDUA_DATABASE_URL": "postgresql://db/thidua?sslmode=require"}, "THIDUA_DATABASE_URL: write no ssl or sslmode into it: for TLS set PGSSLMODE"),
+        ({"THIDUA_NATS_URL": "http://broker:4222"}, "THIDUA_NATS_URL: write nats://host:4222"),
+        ({"THIDUA_NATS_URL": "nats://a:4222,nats://b:port"}, "THIDUA_NATS_URL: write nats://host:4222"),
+        ({"THIDUA_NATS_URL": "nats://"}, "THIDUA_NATS_URL: write nats://host:4222"),
+        ({"THIDUA_NATS_SEED": "no seed"}, "THIDUA_NATS_SEED: write the seed of a user"),
+        ({"THIDUA_TRACE_PAGE": "https://traces"}, "THIDUA_TRACE_PAGE: write {trace_id}"),
+        ({"THIDUA_REPLICAS": "9"}, "THIDUA_REPLICAS: "),
+        ({"THIDUA_DATA": "/proc/nowhere"}, "/proc/nowhere: "),
     ],
 )
 def test_a_wrong_setting_or_a_missing_secret_ends_with_its_name_and_the_cure(environment, words, monkeypatch, capsys):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert main(["run", "reporting"]) == 2
+    assert main(["run", "reporting"]) == (1 if "THIDUA_DATA" in environment else 2)
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1
     assert told[0].startswith(words)
@@ -73,6 +85,24 @@ async def test_a_database_that_is_not_there_ends_with_one_sentence(tmp_path):
     assert status == 1
     assert told.startswith("Không tới được cơ sở dữ liệu của reporting")
     assert "THIDUA_DATABASE_URL" in told
+
+
+def test_a_secret_s_file_that_holds_no_text_is_told_by_its_name(tmp_path, monkeypatch, capsys):
+    (tmp_path / "seed").write_bytes(b"\xff\xfe\x00")
+    monkeypatch.setenv("THIDUA_NATS_SEED_FILE", str(tmp_path / "seed"))
+    assert main(["run", "reporting"]) == 2
+    assert capsys.readouterr().err == f"THIDUA_NATS_SEED_FILE: cannot read {tmp_path / 'seed'} (no text); name a readable file.\n"
+
+
+@pytest.mark.parametrize("way", ["password", "certificate"])
+async def test_a_broker_that_lets_nobody_in_ends_with_one_sentence(tmp_path, way):
+    pem = certified(tmp_path, 90)
+    closed = {"password": "authorization { user: a, password: b }", "certificate": f'tls {{ cert_file: "{pem}", key_file: "{pem}" }}'}[way]
+    async with nats_server(tmp_path / "nats", cluster=closed) as server:
+        status, told = await run("run", "reporting", THIDUA_DATA=str(tmp_path), THIDUA_NATS_URL=server.nats, THIDUA_NATS_MONITOR_URL=server.monitor)
+    assert status == 1
+    assert told.startswith("Máy chủ NATS không cho kết nối (")
+    assert {"password": "Authorization Violation", "certificate": "CERTIFICATE_VERIFY_FAILED"}[way] in told
 
 
 async def test_a_database_that_does_not_answer_is_waited_for_and_then_told(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from shared.database import fabric
 from shared.events.registration import KeyPublished, Role, SessionEnded
 from shared.inbox import Hears
 from shared.messages import Conflict, Fault, Message
-from shared.migrations import _make_schema
+from shared.migrations import make_schema
 from shared.security import PLAIN_COOKIE, SignedIn, SigningKey
 from shared.service import Service
 from shared.web import site
@@ -111,7 +111,7 @@ async def running_site(settings: Any, templates: Path) -> AsyncIterator[Site]:
 
     service = Service("reporting", settings, hears)
     app = site.create(service, [_router()], templates)
-    await _make_schema(service.database.writer, service.database)
+    await make_schema(service.database)
     async with service.database.writer.begin() as connection:
         await connection.run_sync(fabric.create_all)
     async with service.database.write() as session:

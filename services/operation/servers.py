@@ -1,0 +1,81 @@
+"""What `thidua doctor` looks at on the servers of database and broker: do they write before they acknowledge, is there space, how long are certificates good."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy import text
+
+from services import local
+from shared import gates, measures
+from shared.messages import Refused
+from shared.security import wall_now
+from shared.settings import SERVICES, Settings
+
+CERTIFICATE_LEFT = timedelta(days=21)
+STORE_LEFT = 0.10
+SQLITE_DURABLE = {2: "FULL", 3: "EXTRA"}
+NEVER_OFF = ("fsync", "full_page_writes", "synchronous_commit")
+"""With any of them off, PostgreSQL acknowledges what a power cut takes along, or tears a page that it cannot mend."""
+
+
+async def durable_database(settings: Settings, service: str) -> str:
+    """The values in force on a connection like the service's own, whatever the files say."""
+    async with local.database_of(settings, service) as database, database.writer.connect() as connection:
+        if database.sqlite:
+            level = int(await connection.scalar(text("PRAGMA synchronous")) or 0)
+            if level not in SQLITE_DURABLE:
+                raise Refused.because("SQLite của {service} xác nhận khi chưa ghi xuống đĩa (synchronous={level}): cần FULL.", service=service, level=level)
+            return f"synchronous {SQLITE_DURABLE[level]}, journal {await connection.scalar(text('PRAGMA journal_mode'))}"
+        found = {name: str(await connection.scalar(text(f"SHOW {name}"))) for name in NEVER_OFF}
+    if off := [name for name, value in found.items() if value == "off"]:
+        raise Refused.because(
+            "PostgreSQL của {service} xác nhận khi chưa ghi chắc xuống đĩa ({off} = off): hãy đặt on trong postgresql.conf, hoặc bỏ ALTER ROLE/DATABASE "
+            "… SET đã đổi nó, rồi nạp lại cấu hình.",
+            service=service, off=", ".join(off),
+        )  # fmt: skip
+    return ", ".join(f"{name} {value}" for name, value in found.items())
+
+
+async def durable_broker(settings: Settings) -> str:
+    """Every server of the broker writes before it acknowledges."""
+    gates.named(settings)
+    servers, silent = await gates.servers_of(settings)
+    for server in servers:
+        gates.durable_on_disk(server)
+    return f"{len(servers)} servers write before they acknowledge" + (f", {silent} silent" if silent else "")
+
+
+async def space_of_broker(settings: Settings) -> str:
+    """How much of what its servers may store is left; when it is used up, publishing ends and events wait in the outboxes."""
+    servers, _ = await gates.servers_of(settings)
+    left = {server.server_name: server.jetstream.left for server in servers if server.jetstream.config}
+    for name, part in left.items():
+        if part < STORE_LEFT:
+            raise Refused.because(
+                "Máy chủ NATS {server} chỉ còn {left} % chỗ lưu: hãy mở rộng ổ đĩa hoặc max_file_store trong mục jetstream.", server=name, left=round(part * 100)
+            )
+    return ", ".join(f"{name} {part:.0%} free" for name, part in left.items())
+
+
+def spoken_to(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What this installation speaks to over the network and may be told by a certificate: a name and its address."""
+    if settings.public_url.startswith("https://"):
+        yield "certificate", settings.public_url
+    for number, address in enumerate(filter(None, map(str.strip, settings.nats_url.split(",")))):
+        yield f"broker's certificate{f' {number + 1}' if number else ''}", address
+    databases = {settings.database_of(service): service for service in reversed(SERVICES)}
+    for address, service in databases.items():
+        if urlsplit(address).hostname:
+            yield f"certificate of the database of {service}", address
+
+
+async def certificate(address: str) -> str:
+    """How long the certificate is good that whoever listens at `address` shows."""
+    expiry = await measures.certificate_expiry(address)
+    if expiry is None:
+        return "speaks without TLS"
+    left = expiry - wall_now()
+    if left < CERTIFICATE_LEFT:
+        raise Refused.because("chứng thư TLS còn {days} ngày: hãy gia hạn và nạp lại máy chủ giữ nó (proxy, NATS, PostgreSQL).", days=left.days)
+    return f"{left.days} days left"
