@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,10 @@ def image() -> str:
     return done.stdout.strip()
 
 
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def inside(image: str, script: str) -> str:
     return podman("run", "--rm", "--network", "host", "--runtime", "runc", "--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096",
                   "--read-only", "--user", "54321:10001", "--no-healthcheck", "--entrypoint", "/opt/thidua/bin/python", image, "-c", script).stdout
@@ -37,8 +43,15 @@ def inside(image: str, script: str) -> str:
 
 def test_the_image_says_what_it_is_and_runs_as_nobody_in_particular(image):
     about = json.loads(podman("image", "inspect", image).stdout)[0]
-    assert about["Labels"]["org.opencontainers.image.title"] == "thidua"
-    assert len(about["Labels"]["org.opencontainers.image.revision"]) == 12
+    told = {name.removeprefix("org.opencontainers.image."): value for name, value in about["Labels"].items()}
+    committed = git("log", "-1", "--format=%ct")
+    assert told["title"] == "thidua"
+    assert told["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert told["revision"] == git("rev-parse", "--short=12", "HEAD")
+    assert datetime.fromisoformat(told["created"]) == datetime.fromtimestamp(int(committed), UTC), "the same however often it is built"
+    assert datetime.fromisoformat(about["Created"]) == datetime.fromisoformat(told["created"])
+    assert told["source"] == "file:///opt/thidua/src"
+    assert told["licenses"]
     assert about["User"] == "10001:10001"
     assert about["Config"]["StopSignal"] == "SIGTERM"
     assert about["HealthCheck"]["Test"] if "HealthCheck" in about else about["Healthcheck"]["Test"]
