@@ -12,24 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.operation.conftest import CONTAINERS
 from tests.operation.containers import podman
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("buildah", "podman", "runc", "debootstrap", "unshare")
-MISSING = [tool for tool in NEEDED if not shutil.which(tool)]
-
-pytestmark = [
-    pytest.mark.deploy,
-    pytest.mark.skipif(bool(MISSING), reason=f"missing: {', '.join(MISSING)}: make tools"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="building with chroot isolation and containers on the host's network need root"),
-]
-
-
-@pytest.fixture(scope="session")
-def image() -> str:
-    done = subprocess.run([str(ROOT / "deploy" / "build-image"), "--debootstrap", "bookworm"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+pytestmark = CONTAINERS
 
 
 def git(*words: str) -> str:

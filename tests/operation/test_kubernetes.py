@@ -1,5 +1,6 @@
 """What deploy/ says to Kubernetes, as kubectl renders it: valid, restricted, each part with its own secrets and its own key."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from services.__main__ import parser
+from shared import broker_keys, permissions
 from shared.settings import SERVICES, Settings
 from tests.operation.kubernetes import DEPLOY, KUBECTL, TOOLS, documents, pod_of, rendered, run, workloads
 
@@ -152,3 +154,42 @@ def test_a_service_sees_its_own_secrets_and_no_others():
         wanted = {"nats-url", f"{service}.database-url"} | own.get(service, set())
         assert keys_of(workloads(documents("three"))[service]) == wanted
     assert keys_of(workloads(documents("one"))["backup"]) == {"all"}
+
+
+def typed(line: str, folder: Path, stdin: str = "") -> dict:
+    """A line of deploy/README.md, with the kubectl of these tests and without a cluster; what it made."""
+    assert KUBECTL
+    path = f"{Path(KUBECTL).parent}{os.pathsep}{os.environ['PATH']}"
+    done = run("sh", "-c", line, cwd=folder, env=os.environ | {"PATH": path}, input=stdin)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def lines(start: str) -> list[str]:
+    readme = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    return [line.strip() for line in readme.splitlines() if line.startswith(f"    {start}")]
+
+
+def test_the_lines_of_the_readme_make_every_secret_that_is_mounted(tmp_path):
+    made = run("sh", str(DEPLOY / "init"), "thidua.example", str(tmp_path / "deploy" / "secrets"))
+    assert made.returncode == 0, made.stderr
+    broker_keys.make(tmp_path / "deploy" / "secrets" / "nats-keys", permissions.USERS)
+    (tmp_path / "accounts.conf").write_text("accounts {}")
+    given = {}
+    for line in lines("kubectl -n thidua create secret"):
+        secret = typed(f"{line.partition(' --dry-run')[0]} --dry-run=client -o json", tmp_path)
+        given[secret["metadata"]["name"]] = set(secret["data"])
+    for workload in with_partners(tmp_path / "own", "three").values():
+        for secret in [volume["secret"] for volume in pod_of(workload)["spec"]["volumes"] if "secret" in volume]:
+            assert {item["key"] for item in secret.get("items", [])} <= given[secret["secretName"]]
+    told = {one["value"] for one in pod_of(workloads(documents("one"))["operate"])["spec"]["containers"][0]["env"]}
+    assert {value.removeprefix("/run/secrets/") for value in told if value.startswith("/run/secrets/")} <= given["thidua"]
+
+
+def test_the_line_of_the_readme_puts_other_words_into_an_operators_job(tmp_path):
+    template = workloads(documents("one"))["operate"]["spec"]["jobTemplate"]
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "load"}, "spec": template["spec"]}
+    [line] = lines("  kubectl patch --local")
+    [container] = pod_of(typed(line.removesuffix("|"), tmp_path, json.dumps(job)))["spec"]["containers"]
+    assert container["args"] == ["load", "/campaign"]
+    assert "command" not in container
