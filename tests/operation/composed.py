@@ -30,6 +30,8 @@ network_backend = "netavark"
 network_config_dir = "{folder}/networks"
 """
 STEP_SECONDS = 280
+ALONE = "ip link set lo up && mkdir -p /run/containers/networks && mount -t tmpfs none /run/containers/networks && echo up && exec sleep infinity"
+"""A machine's network with nothing on it, and its own server of names: podman runs one for all networks of the machine, whichever namespace they are in."""
 
 
 def build(name: str, base: str, folder: Path) -> str:
@@ -71,7 +73,7 @@ class Composed:
         shutil.copytree(DEPLOY, self.deploy, ignore=shutil.ignore_patterns("secrets", ".env"))
         (folder / "containers.conf").write_text(CONTAINERS.format(folder=folder))
         self.environment = os.environ | {"CONTAINERS_CONF": str(folder / "containers.conf"), "PATH": f"{TOOLS}:{os.environ['PATH']}"}
-        self.space = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo up && exec sleep infinity"], stdout=subprocess.PIPE)
+        self.space = subprocess.Popen(["unshare", "--net", "--mount", "sh", "-c", ALONE], stdout=subprocess.PIPE)
         assert self.space.stdout
         assert self.space.stdout.readline() == b"up\n"
         self.settings = {"HOST": HOST, "IMAGE": image, "COMPOSE_PROFILES": "one", "COMPOSE_PROJECT_NAME": self.project} | images
@@ -83,7 +85,7 @@ class Composed:
         (self.deploy / ".env").write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()))
 
     def command(self, line: str) -> list[str]:
-        return ["nsenter", f"--net=/proc/{self.space.pid}/ns/net", "sh", "-c", line]
+        return ["nsenter", f"--target={self.space.pid}", "--net", "--mount", f"--wd={self.folder}", "sh", "-c", line]
 
     def sh(self, line: str, stdin: str = "", *, fails: bool = False) -> str:
         """A line as it is printed, typed beside deploy/; what it said."""

@@ -20,9 +20,9 @@ pytestmark = [*CONTAINERS, pytest.mark.slow, pytest.mark.skipif(bool(NEEDED), re
 
 LASTING = ("nats", "postgres", *SERVICES, "proxy", "backup")
 FINGERPRINT = "SELECT md5(string_agg(t, ',' ORDER BY t)) FROM ({}) AS of(t)".format(
-    " UNION ALL ".join(f"SELECT row::text FROM {table} AS row" for table in ("reporting.report_versions", "evaluation.reports", "registration.commitments"))
+    " UNION ALL ".join(f"SELECT row::text FROM {table} AS row" for table in ("registration.units", "reporting.report_versions", "evaluation.reports"))
 )
-"""One hash of what people wrote and what another service made of it."""
+"""One hash of what was loaded, what people wrote and what another service made of it."""
 REHEARSAL = f"deploy/thidua rehearse --address https://{HOST} --insecure --units 12"
 PASSWORD = "mot-mat-khau-rat-dai-2026\n"
 
