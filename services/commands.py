@@ -117,7 +117,9 @@ async def _tick(service: Service) -> None:
 
 @command
 async def migrate(given: argparse.Namespace, settings: Settings) -> int:
-    """Tables."""
+    """Tables; a database that is away is waited for."""
+    for service in given.services:
+        await _reach_database(settings, service)
     await local.migrate_all(settings, given.services)
     print(f"migrated: {', '.join(given.services)}", file=sys.stderr)
     return 0

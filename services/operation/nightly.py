@@ -1,4 +1,4 @@
-"""`python -m services.operation.nightly 02:30`: a backup each night at this hour of Lai Châu, and the newest `KEEP` are kept."""
+"""`python -m services.operation.nightly 02:30`: a backup each night at this hour of Lai Châu, or one now without an hour; the newest `KEEP` are kept."""
 
 import asyncio
 import logging
@@ -35,14 +35,19 @@ def prune(folder: Path) -> list[Path]:
     return old
 
 
+async def once(settings: Settings, folder: Path) -> None:
+    """A backup now; those before the newest `KEEP` go."""
+    log.info("made %s", await backup(settings, folder))
+    prune(folder)
+
+
 async def run(settings: Settings, folder: Path, at: time) -> None:
     """Night after night; one that fails is tried again after `AGAIN`."""
     due = following(wall_now(), at)
     while True:
         await asyncio.sleep(max(0.0, (due - wall_now()).total_seconds()))
         try:
-            log.info("made %s", await backup(settings, folder))
-            prune(folder)
+            await once(settings, folder)
             due = following(wall_now(), at)
         except Exception:
             log.exception("no backup")
@@ -52,4 +57,5 @@ async def run(settings: Settings, folder: Path, at: time) -> None:
 if __name__ == "__main__":
     given = configuration.load()
     logging.basicConfig(level=given.log_level.upper())
-    asyncio.run(run(given, given.backups or given.data / "backups", time.fromisoformat(sys.argv[1])))
+    into = given.backups or given.data / "backups"
+    asyncio.run(run(given, into, time.fromisoformat(sys.argv[1])) if sys.argv[1:] else once(given, into))

@@ -18,8 +18,10 @@ ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 LANGUAGES = ("vi", "en")
 PARTS = {"vi": ("## Nghĩa là gì", "## Xem trước hết", "## Xử lý"), "en": ("## What it means", "## Look first", "## Cure")}
-FOREIGN = {"up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes"}
-"""Series that are not ours: Prometheus's own and the node exporter's."""
+FOREIGN = {
+    "up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes",
+}  # fmt: skip
+"""Series that are not ours: Prometheus's own, the node exporter's and kubelet's."""
 
 promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is missing: make tools")
 

@@ -6,28 +6,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.operation.conftest import CONTAINERS
 from tests.operation.containers import podman
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("buildah", "podman", "runc", "debootstrap", "unshare")
-MISSING = [tool for tool in NEEDED if not shutil.which(tool)]
-
-pytestmark = [
-    pytest.mark.deploy,
-    pytest.mark.skipif(bool(MISSING), reason=f"missing: {', '.join(MISSING)}: make tools"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="building with chroot isolation and containers on the host's network need root"),
-]
+pytestmark = CONTAINERS
 
 
-@pytest.fixture(scope="session")
-def image() -> str:
-    done = subprocess.run([str(ROOT / "deploy" / "build-image"), "--debootstrap", "bookworm"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def inside(image: str, script: str) -> str:
@@ -37,8 +30,15 @@ def inside(image: str, script: str) -> str:
 
 def test_the_image_says_what_it_is_and_runs_as_nobody_in_particular(image):
     about = json.loads(podman("image", "inspect", image).stdout)[0]
-    assert about["Labels"]["org.opencontainers.image.title"] == "thidua"
-    assert len(about["Labels"]["org.opencontainers.image.revision"]) == 12
+    told = {name.removeprefix("org.opencontainers.image."): value for name, value in about["Labels"].items()}
+    committed = git("log", "-1", "--format=%ct")
+    assert told["title"] == "thidua"
+    assert told["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert told["revision"] == git("rev-parse", "--short=12", "HEAD")
+    assert datetime.fromisoformat(told["created"]) == datetime.fromtimestamp(int(committed), UTC), "the same however often it is built"
+    assert datetime.fromisoformat(about["Created"]) == datetime.fromisoformat(told["created"])
+    assert told["source"] == "file:///opt/thidua/src"
+    assert told["licenses"]
     assert about["User"] == "10001:10001"
     assert about["Config"]["StopSignal"] == "SIGTERM"
     assert about["HealthCheck"]["Test"] if "HealthCheck" in about else about["Healthcheck"]["Test"]

@@ -1,4 +1,4 @@
-"""What deploy/ says to Kubernetes, compose, NATS, Caddy and the Collector: rendered and checked, and held against what the program knows."""
+"""What deploy/ says to compose, NATS, Caddy and the Collector: read, checked, and held against what the program knows."""
 
 import asyncio
 import json
@@ -18,113 +18,7 @@ from shared import permissions
 from shared import settings as configuration
 from shared.bundled import program
 from shared.settings import SERVICES, Settings
-
-DEPLOY = Path(__file__).parents[2] / "deploy"
-TOOLS = Path(sys.executable).parent
-WORKLOADS = {"Deployment", "StatefulSet", "Job", "CronJob"}
-kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is missing: apt-get install kubernetes-client, or its own package")
-
-
-def run(*command: str, **more) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
-
-
-def rendered(overlay: str) -> str:
-    done = run("kubectl", "kustomize", str(DEPLOY / "kubernetes" / "overlays" / overlay))
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def documents(overlay: str) -> list[dict]:
-    return [one for one in yaml.safe_load_all(rendered(overlay)) if one]
-
-
-def pod_of(document: dict) -> dict:
-    spec = document["spec"]["jobTemplate"]["spec"] if document["kind"] == "CronJob" else document["spec"]
-    return spec["template"]
-
-
-def workloads(overlay: str) -> dict[str, dict]:
-    return {one["metadata"]["name"]: one for one in documents(overlay) if one["kind"] in WORKLOADS}
-
-
-@kubectl
-@pytest.mark.parametrize("overlay", ["one", "three"])
-def test_the_manifests_are_valid(overlay, tmp_path):
-    validate = TOOLS / "kubernetes-validate"
-    if not validate.exists():
-        pytest.skip("kubernetes-validate is missing: make tools")
-    (tmp_path / "right.yaml").write_text(rendered(overlay))
-    done = run(str(validate), "--strict", str(tmp_path / "right.yaml"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    (tmp_path / "wrong.yaml").write_text(rendered(overlay).replace("containerPort: 8000", "containerPort: many", 1))
-    assert run(str(validate), "--strict", str(tmp_path / "wrong.yaml")).returncode != 0
-
-
-def unrestricted(document: dict) -> list[str]:
-    """What Kubernetes' restricted standard, and we, ask for and a workload does not have; jobs are no exception."""
-    pod = pod_of(document)["spec"]
-    missing = [] if pod["securityContext"].get("runAsNonRoot") and pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault" else ["pod"]
-    missing += [] if pod.get("automountServiceAccountToken") is False else ["token"]
-    for container in pod["containers"]:
-        box = container.get("securityContext", {})
-        right = box.get("readOnlyRootFilesystem") and box.get("allowPrivilegeEscalation") is False and box.get("capabilities") == {"drop": ["ALL"]}
-        missing += [] if right else ["container"]
-        missing += [] if {"cpu", "memory"} <= container["resources"]["limits"].keys() else ["limits"]
-    return missing
-
-
-@kubectl
-@pytest.mark.parametrize("overlay", ["one", "three"])
-def test_every_workload_is_restricted_labelled_and_probed(overlay):
-    found = workloads(overlay)
-    assert {*SERVICES, "migrate", "provision", "backup", "nats", "postgres", "proxy"} == set(found)
-    for name, document in found.items():
-        assert unrestricted(document) == [], name
-        assert {"app.kubernetes.io/name", "app.kubernetes.io/part-of", "app.kubernetes.io/component"} <= pod_of(document)["metadata"]["labels"].keys()
-        if document["kind"] in {"Deployment", "StatefulSet"}:
-            assert all({"startupProbe", "livenessProbe", "readinessProbe"} <= one.keys() for one in pod_of(document)["spec"]["containers"]), name
-    loose = found["migrate"] | {}
-    del pod_of(loose)["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"]
-    assert unrestricted(loose) == ["container"]
-
-
-@kubectl
-def test_probes_tell_live_from_ready_from_started():
-    found = workloads("one")
-    for service in SERVICES:
-        [container] = pod_of(found[service])["spec"]["containers"]
-        paths = [container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")]
-        assert paths == [f"/{service}/started", f"/{service}/live", f"/{service}/ready"]
-
-
-@kubectl
-def test_three_nodes_have_three_brokers_three_copies_and_two_of_each_service():
-    found = workloads("three")
-    assert found["nats"]["spec"]["replicas"] == 3
-    assert {found[service]["spec"]["replicas"] for service in SERVICES} == {2}
-    maps = [one["data"] for one in documents("three") if one["kind"] == "ConfigMap" and "THIDUA_REPLICAS" in one.get("data", {})]
-    assert [one["THIDUA_REPLICAS"] for one in maps] == ["3"]
-    assert len(maps[0]["THIDUA_NATS_MONITOR_URL"].split(",")) == 3
-
-
-@kubectl
-def test_the_replicas_of_a_part_never_lie_on_one_node_alone():
-    """The selector is the part's own: counted among all parts, both replicas of one could lie on the same node."""
-    for name, document in workloads("three").items():
-        if document["kind"] == "Deployment":
-            [spread] = pod_of(document)["spec"]["topologySpreadConstraints"]
-            assert spread["labelSelector"]["matchLabels"].items() <= pod_of(document)["metadata"]["labels"].items()
-            assert spread["labelSelector"]["matchLabels"] == {"app.kubernetes.io/component": name}
-            assert spread["whenUnsatisfiable"] == "DoNotSchedule"
-
-
-@kubectl
-def test_nothing_is_open_that_no_policy_opens():
-    policies = {one["metadata"]["name"]: one["spec"] for one in documents("one") if one["kind"] == "NetworkPolicy"}
-    assert policies["closed"]["podSelector"] == {}
-    assert policies["closed"]["policyTypes"] == ["Ingress", "Egress"]
-    assert "ingress" not in policies["closed"]
+from tests.operation.kubernetes import DEPLOY, TOOLS, run
 
 
 def compose() -> dict:
@@ -153,12 +47,12 @@ def keyed() -> dict:
 
 
 def careless(services: dict) -> set[str]:
-    """Services of compose without a restart policy, limits, or, if they stay, a health check (those from outside have their own)."""
-    foreign = {"collector", "traces", "prometheus", "grafana", "backup", "migrate", "provision", "operate", "traces-owner", "partners"}
+    """Services of compose without a restart policy, limits, or, if they stay, a health check. The Collector's image has nothing to ask with."""
+    silent = {"collector", "backup", "migrate", "provision", "operate", "traces-owner", "partners"}
     return {
         name for name, one in services.items()
         if not one.get("restart") or "limits" not in one.get("deploy", {}).get("resources", {})
-        or "no-new-privileges:true" not in one.get("security_opt", []) or (name not in foreign and "test" not in one.get("healthcheck", {}))
+        or "no-new-privileges:true" not in one.get("security_opt", []) or (name not in silent and "test" not in one.get("healthcheck", {}))
     }  # fmt: skip
 
 
@@ -166,6 +60,12 @@ def test_every_service_of_compose_restarts_has_limits_and_tells_its_health():
     assert careless(compose()["services"]) == set()
     assert careless({"partners": keyed()["services"]["partners"]}) == set()
     assert careless({"x": {"restart": "always"}}) == {"x"}
+
+
+def test_what_stays_comes_up_again_after_the_machine_was_off():
+    """podman's own unit for that starts what has the policy `always`, and nothing else."""
+    jobs = {"migrate", "provision", "operate", "traces-owner"}
+    assert {name for name, one in compose()["services"].items() if one["restart"] != "always"} == jobs
 
 
 def test_compose_runs_commands_and_settings_that_exist():
@@ -214,22 +114,13 @@ def plain_secrets(text: str) -> list[str]:
     return re.findall(r"(?im)^\W*\w*password\w*\W*[:=]\s*(?!/run/secrets/)\S+", text)
 
 
-def keys_of(workload: dict) -> set[str]:
-    """Which secrets a workload sees; "all" when it is given the whole folder."""
-    given = [v["secret"] for v in pod_of(workload)["spec"]["volumes"] if "secret" in v]
-    return {item["key"] for secret in given for item in secret.get("items", [{"key": "all"}])}
-
-
-@kubectl
 def test_a_service_sees_its_own_secrets_and_no_others():
     """Above all the key that signs sessions is registration's alone."""
     own = {"registration": {"signing-key.pem"}, "notification": {"smtp-url"}}
     for service in SERVICES:
-        wanted = {"nats-url", f"{service}.database-url"} | own.get(service, set())
-        assert keys_of(workloads("three")[service]) == wanted
         mounted = {v.split(":")[0] for v in compose()["services"][service]["volumes"] if v.startswith("./secrets")}
-        assert mounted == {f"./secrets/{name}" for name in wanted - {"nats-url"}} | {"./secrets/${NATS_URL_FILE"}
-    assert keys_of(workloads("one")["backup"]) == {"all"}
+        wanted = {f"{service}.database-url"} | own.get(service, set())
+        assert mounted == {f"./secrets/{name}" for name in wanted} | {"./secrets/${NATS_URL_FILE"}
 
 
 def test_no_secret_stands_in_a_file_of_deploy():

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime, time, timedelta
 
+from services import local
 from services.operation import nightly
 from shared.measures import newest_backup
 
@@ -36,3 +37,18 @@ def test_what_a_killed_backup_left_is_removed_and_one_that_is_being_made_is_not(
         os.utime(path, (then, then))
     nightly.prune(tmp_path)
     assert list(tmp_path.iterdir()) == [made]
+
+
+async def test_without_an_hour_it_makes_one_now_and_removes_the_oldest(settings, tmp_path):
+    """As the schedule of Kubernetes runs it, night after night in a container of its own."""
+    await local.migrate_all(settings)
+    await local.provision(settings)
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    names = [f"thidua-202011{night:02d}T193000Z.tar.gz" for night in range(1, nightly.KEEP + 1)]
+    for name in names:
+        (folder / name).touch()
+    await nightly.once(settings, folder)
+    [*kept, newest] = sorted(path.name for path in folder.iterdir())
+    assert kept == names[1:]
+    assert (folder / newest).stat().st_size > 1000

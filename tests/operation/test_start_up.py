@@ -105,6 +105,17 @@ async def test_a_broker_that_lets_nobody_in_ends_with_one_sentence(tmp_path, way
     assert {"password": "Authorization Violation", "certificate": "CERTIFICATE_VERIFY_FAILED"}[way] in told
 
 
+@pytest.mark.parametrize("url", ["postgresql://x@nowhere.invalid/thidua", f"postgresql://x@127.0.0.1:{free_port()}/thidua"])
+def test_migrations_of_a_database_that_nobody_finds_end_with_one_sentence(url, tmp_path, monkeypatch, capsys):
+    """A job of a deployment: its last line is all that an operator sees."""
+    monkeypatch.setattr(gates, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setenv("THIDUA_DATA", str(tmp_path))
+    monkeypatch.setenv("THIDUA_REPORTING_DATABASE_URL", url)
+    assert main(["migrate", "reporting"]) == 1
+    [told] = capsys.readouterr().err.splitlines()
+    assert told.startswith("Không tới được cơ sở dữ liệu của reporting")
+
+
 async def test_a_database_that_does_not_answer_is_waited_for_and_then_told(tmp_path, monkeypatch):
     monkeypatch.setattr(gates, "PATIENCE_SECONDS", 0.6)
     away = configuration.load({}, data=tmp_path, database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/none")
