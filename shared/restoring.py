@@ -51,7 +51,7 @@ async def clear(database: Database) -> None:
     found = MetaData(schema=None if database.sqlite else database.schema)
     async with database.write() as session:
         connection = await session.connection()
-        await connection.run_sync(found.reflect)
+        await connection.run_sync(migrations.reflect, found)
         left = [table for table in found.sorted_tables if table.name != TABLE]
         await connection.run_sync(lambda c: found.drop_all(c, tables=left))
 

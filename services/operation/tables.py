@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Date, LargeBinary, MetaData, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared import restoring
+from shared import migrations, restoring
 from shared.database import Database
 
 CHUNK = 500
@@ -30,7 +30,7 @@ async def dump(database: Database, folder: Path) -> dict[str, int]:
 
 async def _reflected(connection: AsyncConnection, database: Database) -> list[Table]:
     metadata = MetaData(schema=None if database.sqlite else database.schema)
-    await connection.run_sync(metadata.reflect)
+    await connection.run_sync(migrations.reflect, metadata)
     return [table for table in metadata.sorted_tables if table.name not in NO_RECORDS]
 
 

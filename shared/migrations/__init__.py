@@ -1,6 +1,7 @@
 """Each service's tables are made and changed by Alembic revisions in its own folder; fabric tables come along by shared steps."""
 
 import importlib
+import warnings
 from pathlib import Path
 
 from alembic import command
@@ -8,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import SAWarning
 
 from shared import audit, campaigns, clock, deadletters, inbox, outbox, security, units
 from shared.database import Database, fabric
@@ -74,3 +76,10 @@ async def make_schema(database: Database) -> None:
     if not database.sqlite:
         async with database.writer.begin() as connection:
             await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'))
+
+
+def reflect(connection: Connection, found: MetaData) -> None:
+    """Read the tables that are there; their indexes over expressions are left out, for whoever copies or drops rows needs none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index", SAWarning)
+        found.reflect(connection)
