@@ -15,7 +15,7 @@ from tests.faults.test_sigterm import EXIT_SECONDS, replace_all
 pytestmark = pytest.mark.faults
 
 PER_SECOND = 60
-EVERY, SECONDS = 6, {"postgres": 60 * LONG, "sqlite": 18 * LONG}
+EVERY, SECONDS = 6, {"postgres": 30 * LONG, "sqlite": 18 * LONG}
 NORMAL_SECONDS = 30
 
 
