@@ -80,7 +80,7 @@ def commune(unit: str) -> list:
 async def running(settings: Settings, command: Sequence[str]) -> AsyncIterator[Intake]:
     """The service, once it is ready; ended afterwards."""
     values = {f"THIDUA_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_defaults=True).items()}
-    process = await asyncio.create_subprocess_exec(*command, env=os.environ | values, preexec_fn=_die_with_parent)
+    process = await asyncio.create_subprocess_exec(*command, env=os.environ | values, stdout=sys.stderr, preexec_fn=_die_with_parent)
     try:
         await _ready(settings.port, process)
         yield Intake(settings.port, psutil.Process(process.pid))
