@@ -20,6 +20,7 @@ LANGUAGES = ("vi", "en")
 PARTS = {"vi": ("## Nghĩa là gì", "## Xem trước hết", "## Xử lý"), "en": ("## What it means", "## Look first", "## Cure")}
 FOREIGN = {
     "up", "node_filesystem_avail_bytes", "node_filesystem_size_bytes", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes",
+    "node_timex_sync_status",
 }  # fmt: skip
 """Series that are not ours: Prometheus's own, the node exporter's and kubelet's."""
 
