@@ -235,6 +235,14 @@ async def test_what_the_doctor_looks_at_it_does_not_make(tmp_path):
     ]
 
 
+async def test_a_postgresql_without_tables_is_told_once_in_one_line(healthy):
+    async with fresh_url("postgres") as url:
+        found = await doctor.examine(healthy.model_copy(update={"evaluation_database_url": url}))
+    assert [f.line("en") for f in found if f.fault] == ["NOT database evaluation: there are no tables yet: run thidua migrate evaluation."]
+    assert [f.name for f in found if f.see] == ["outbox evaluation", "dead letters evaluation"]
+    assert all(len(f.line("vi").splitlines()) == 1 for f in found)
+
+
 async def test_a_database_server_that_is_away_is_told_once_for_all_services(healthy):
     away = healthy.model_copy(update={"database_url": f"postgresql://nobody@127.0.0.1:{free_port()}/none"})
     assert [finding.name for finding in await doctor.examine(away) if finding.fault] == ["database registration"]
