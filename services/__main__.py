@@ -7,21 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
-from nats.errors import NoServersError
-from nats.js.errors import NoStreamResponseError
-from sqlalchemy.exc import DBAPIError
 
 from services import commands, partner_commands
+from services.excuses import sentences
 from services.operation.commands import add_verbs
 from shared import settings as configuration
 from shared.bundled import BrokerMissing
-from shared.messages import Refused
 from shared.settings import SERVICES, Settings, SettingsRefused
-
-EXCUSES: dict[type[Exception], str] = {
-    NoServersError: "broker: nothing answers; start it, or correct THIDUA_NATS_URL.",
-    NoStreamResponseError: "broker: no stream takes this event; is the partner registered, and has `thidua provision` been run?",
-}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,26 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if not (told := _sentences(error)):
+        if not (told := sentences(error)):
             raise
         print("\n".join(told), file=sys.stderr)
         return 2 if isinstance(error, SettingsRefused | BrokerMissing) else 1
-
-
-def _sentences(error: Exception) -> list[str]:
-    """What is said of an error that somebody outside the program can mend, with the cure; nothing for the program's own."""
-    match error:
-        case SettingsRefused() | BrokerMissing():
-            return [str(error)]
-        case Refused():
-            return [fault.render("vi") for fault in error.faults]
-        case DBAPIError():
-            return [f"database: {error.orig}; is it reachable, and has `thidua migrate` been run?"]
-        case NoServersError() | NoStreamResponseError():
-            return [EXCUSES[type(error)]]
-        case OSError() if error.filename:
-            return [f"{error.filename}: {error.strerror}; name a file or folder (THIDUA_DATA) that this account may use."]
-    return []
 
 
 async def _dispatch(given: argparse.Namespace, settings: Settings) -> int:

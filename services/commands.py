@@ -37,6 +37,14 @@ def command(function: Command) -> Command:
     return function
 
 
+def stopped() -> asyncio.Event:
+    """An event that is set once somebody asks this process to end."""
+    stop = asyncio.Event()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(which, stop.set)
+    return stop
+
+
 @asynccontextmanager
 async def with_broker(settings: Settings) -> AsyncIterator[Settings]:
     """Settings with a broker's address: the one named, the bundled one that runs on the data folder, or one started on it."""
@@ -66,9 +74,7 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
     if (mark := scene.Mark.read(settings.data)) is not None:
         status: int = await importlib.import_module("services.simulation.demo").resume(settings, mark)
         return status
-    stop = asyncio.Event()
-    for which in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(which, stop.set)
+    stop = stopped()
     async with Local(settings) as whole:
         if settings.nats_url:
             await gates.check(settings, [local.hears_of(service) for service in SERVICES])
@@ -82,7 +88,7 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
 @command
 async def run(given: argparse.Namespace, settings: Settings) -> int:
     """One service; broker, streams, durables and tables must be right. Each ticks: the broker keeps one tick of every minute."""
-    await _reach_database(settings, given.service)
+    await reach_database(settings, given.service)
     await gates.check(settings, [local.hears_of(given.service)], gates.PATIENCE_SECONDS)
     await gates.migrated(settings, given.service, gates.PATIENCE_SECONDS)
     app = local.app_of(given.service, settings)
@@ -94,7 +100,7 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
     return 0 if server.started else 1
 
 
-async def _reach_database(settings: Settings, service: str) -> None:
+async def reach_database(settings: Settings, service: str) -> None:
     """Raises `Refused` when the service's database does not answer within `gates.PATIENCE_SECONDS`."""
     last = asyncio.get_running_loop().time() + gates.PATIENCE_SECONDS
     async with database_of(settings, service) as database:
@@ -119,7 +125,7 @@ async def _tick(service: Service) -> None:
 async def migrate(given: argparse.Namespace, settings: Settings) -> int:
     """Tables; a database that is away is waited for."""
     for service in given.services:
-        await _reach_database(settings, service)
+        await reach_database(settings, service)
     await local.migrate_all(settings, given.services)
     print(f"migrated: {', '.join(given.services)}", file=sys.stderr)
     return 0

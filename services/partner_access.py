@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,10 +90,10 @@ def _signed(settings: Settings, keys: Path, user: str) -> Settings:
     return settings.model_copy(update={"nats_seed": SecretStr(broker_keys.seed_of(keys, user))})
 
 
-async def watch(settings: Settings, ring: Keyring) -> None:
+async def watch(settings: Settings, ring: Keyring, tell: Callable[[bool], object]) -> None:
     """Bring the broker up to the table, again and again, for ever: a key holds, and a revoked one ends, within a second or two of the change.
 
-    By looking and not by events: keys also end by themselves, and what was missed while this was away is seen as well.
+    Each time `tell` hears whether the broker is up to the table. By looking and not by events: keys also end by themselves, and what was missed while this was away is seen as well.
     """
     assert ring.accounts is not None
     in_force = ""
@@ -106,7 +107,9 @@ async def watch(settings: Settings, ring: Keyring) -> None:
                     await reload(settings, ring.keys)
                     in_force = wanted
                 settled = await _settle(settings, ring.keys, database, settled)
+                tell(True)
             except Exception as error:  # a database or a broker that is away comes back, and then all of it is tried again
+                tell(False)
                 log.warning("the broker is not up to the partners' table: %s", str(error) or type(error).__name__)
                 await asyncio.sleep(REST_SECONDS)
             await asyncio.sleep(LOOK_SECONDS)

@@ -9,12 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry, start_http_server
+
 from services import partner_access
 from services.local import COMMAND_LINE, database_of
 from services.registration import campaigns, partner_keys, partners
 from services.registration.partner_keys import Terms
 from services.registration.partners import PartnerForm
-from shared import broker_keys, permissions, security
+from shared import broker_keys, permissions, security, telemetry
 from shared.database import ReadSession
 from shared.events.campaign import UnitKind
 from shared.events.contract import inbound_types
@@ -48,6 +50,7 @@ def declare(verb: argparse.ArgumentParser) -> None:
     export.add_argument("--to", type=Path, metavar="FILE", help="write it here, whole or not at all (THIDUA_BROKER_ACCOUNTS)")
     export.add_argument("--reload", action="store_true", help="have the running broker read it; nobody is disconnected but who was shut out")
     export.add_argument("--watch", action="store_true", help="for ever: write and reload whenever the table changed, and make partners' streams and places")
+    export.add_argument("--metrics", type=int, metavar="PORT", help="with --watch: tell Prometheus there whether the broker is up to the table")
 
 
 def _declare_add(add: argparse.ArgumentParser) -> None:
@@ -189,7 +192,11 @@ async def export(given: argparse.Namespace, settings: Settings) -> int:
     if given.watch:
         if ring.accounts is None:
             raise SettingsRefused("THIDUA_BROKER_ACCOUNTS: name the broker's include file, here or by --to.")
-        await partner_access.watch(settings, ring)
+        registry = CollectorRegistry()
+        current = telemetry.broker_accounts(registry).labels(str(ring.accounts))
+        if given.metrics:
+            start_http_server(given.metrics, registry=registry)
+        await partner_access.watch(settings, ring, current.set)
     async with database_of(settings, "registration") as database:
         text = await partner_access.text(database, ring.keys)
     if ring.accounts is None:

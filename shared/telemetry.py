@@ -46,6 +46,12 @@ LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10
 _propagator = TraceContextTextMapPropagator()
 
 
+def broker_accounts(registry: CollectorRegistry) -> Gauge:
+    """Told by registration where it sees the file, and by whoever keeps the file where nobody else does."""
+    told = "Whether the broker's include file holds the partners' keys and all servers have read it"
+    return Gauge("thidua_broker_accounts_current", told, ["file"], registry=registry)
+
+
 class Telemetry:
     """A service's tracer and metrics. With no `endpoint` and no extra `processors`, spans are made but go nowhere."""
 
@@ -115,9 +121,7 @@ class Telemetry:
             "thidua_partner_events_last_day", "A partner's events of the last day by what became of them", ["client", "outcome"], registry=r
         )
         self.backup = Gauge("thidua_backup_timestamp_seconds", "When the newest backup was begun, 0 for never", ["folder"], registry=r)
-        self.broker_accounts = Gauge(
-            "thidua_broker_accounts_current", "Whether the broker's include file holds the partners' keys and all servers have read it", ["file"], registry=r
-        )
+        self.broker_accounts = broker_accounts(r)
         self.certificate = Gauge(
             "thidua_certificate_expiry_timestamp_seconds", "Until when the certificate is good", ["address"], registry=r
         )

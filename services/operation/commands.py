@@ -5,14 +5,29 @@ import importlib
 import sys
 import tempfile
 from collections.abc import Callable
+from datetime import time
 from pathlib import Path
 
-from services.commands import command, with_broker
+from services.commands import command, reach_database, stopped, with_broker
+from services.operation import nightly
+from shared import gates
 from shared.messages import LANGUAGES
-from shared.settings import Settings
+from shared.settings import SERVICES, Settings
 
 Verb = Callable[[str, str, str], argparse.ArgumentParser]
 """Adds a command of this name, this purpose and this example."""
+
+
+def hour(text: str) -> time:
+    """An hour of the day, as 02:30."""
+    return time.fromisoformat(text)
+
+
+def positive(text: str) -> int:
+    """A number from 1 on."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
 
 
 def add_verbs(verb: Verb) -> None:
@@ -21,6 +36,8 @@ def add_verbs(verb: Verb) -> None:
     doctor.add_argument("--language", choices=LANGUAGES, default=LANGUAGES[0], help="of the cures")
     backup = verb("backup", "Copy databases and streams into one signed archive, while everything runs.", "thidua backup --to /backups")
     backup.add_argument("--to", type=Path, metavar="FOLDER", help="where the archive goes (THIDUA_BACKUPS)")
+    backup.add_argument("--nightly", type=hour, metavar="HH:MM", help="stay, and make one each night at this hour of Lai Châu")
+    backup.add_argument("--keep", type=positive, metavar="N", help=f"then remove all archives but the newest N ({nightly.KEEP} with --nightly)")
     restore = verb("restore", "Put an archive back where nothing is yet.", "thidua restore thidua-20231030T100000Z.tar.gz")
     restore.add_argument("file", type=Path)
     restore.add_argument("--check", action="store_true", help="only check sums and signature")
@@ -55,11 +72,25 @@ async def doctor(given: argparse.Namespace, settings: Settings) -> int:
 
 @command
 async def backup(given: argparse.Namespace, settings: Settings) -> int:
-    """Everything into one archive, while everything runs."""
+    """Everything into one archive, while everything runs: now, or each night until a signal."""
     copying = importlib.import_module("services.operation.backup")
-    async with with_broker(settings) as complete:
-        file = await copying.backup(complete, given.to or settings.backups or settings.data / "backups")
-    print(file)
+    folder = given.to or settings.backups or settings.data / "backups"
+    for service in SERVICES:
+        await reach_database(settings, service)
+
+    async def once() -> Path:
+        async with with_broker(settings) as complete:
+            file: Path = await copying.backup(complete, folder)
+        if keep := given.keep or (nightly.KEEP if given.nightly else 0):
+            nightly.prune(folder, keep)
+        return file
+
+    if given.nightly:
+        for service in SERVICES:
+            await gates.migrated(settings, service, gates.PATIENCE_SECONDS)
+        await nightly.run(once, given.nightly, stopped())
+    else:
+        print(await once())
     return 0
 
 

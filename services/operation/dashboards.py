@@ -58,6 +58,7 @@ def rate(metric: str, by: str, selector: str = "") -> str:
 
 
 SCORED = f'service="evaluation", type="{ReportAccepted.TYPE}"'
+HANDLED = f'service="notification", type="{ReportAccepted.TYPE}"'
 TOLD = f'service="notification", type="{WarningRaised.TYPE}"'
 APPLIED = 'outcome="applied"'
 WARNINGS = f'service="notification", type=~"{WarningRaised.TYPE}|{WarningCleared.TYPE}", {APPLIED}'
@@ -77,6 +78,8 @@ MOVEMENT = Dashboard("thidua-movement", "Phong trào · The movement", [
     )], "percentunit", "gauge", 6),
     Panel("Đến hạn kỳ báo cáo · To the next deadline", [Query("min by (round) (thidua_deadline_seconds)", "{{round}}")], "s", "stat", 6),
     Panel("Từ nộp đến có điểm · Submitted to scored", quantiles("thidua_event_since_seconds", SCORED), "s"),
+    Panel("Từ nộp đến khi thông báo xử lý xong · Submitted to handled by notification", quantiles("thidua_event_since_seconds", HANDLED), "s",
+          explains="Mọi báo cáo, có thư hay không · every report, whether or not a letter follows"),
     Panel("Từ nộp đến được báo · Submitted to told", quantiles("thidua_event_since_seconds", TOLD), "s",
           explains="Chỉ những báo cáo gây ra cảnh báo · only reports that raised a warning"),
     Panel("Cảnh báo, mỗi giờ · Warnings, per hour", [Query(

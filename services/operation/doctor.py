@@ -1,10 +1,9 @@
-"""`thidua doctor`: looks at everything an installation stands on; each line is right, or says what is not and the cure."""
+"""`thidua doctor`: looks at everything an installation stands on and makes nothing of it; each line is right, or says what is not and the cure."""
 
 import asyncio
 import os
 import platform
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
@@ -15,90 +14,58 @@ from nats.aio.client import Client
 
 from services import local, partner_access
 from services.notification import post
-from services.operation import servers
+from services.operation import examination, servers
+from services.operation.examination import ASK_SECONDS, Check, Finding
 from services.registration import keys
 from shared import broker, clock, deadletters, gates, measures, migrations, permissions, restoring
 from shared.bundled import running_in
-from shared.messages import Fault, Message, Refused
+from shared.messages import Message, Refused
 from shared.security import wall_now
-from shared.settings import SERVICES, Settings, SettingsRefused
+from shared.settings import SERVICES, Settings
 
-ASK_SECONDS = 5.0
 DISK_LEFT = 0.10
 OUTBOX_AGE = timedelta(seconds=60)
 BACKUP_AGE = timedelta(days=1)
-OLDEST_POSTGRESQL = (14,)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing to look at: `look` returns what it found, or raises `Refused` with the cure; `cure` is for what does not answer."""
-
-    name: str
-    look: Callable[[], Awaitable[str]]
-    cure: Message
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check came to: `fault` is None when all is right, and `told` then says what was seen."""
-
-    name: str
-    told: str = ""
-    fault: Message | Fault | None = None
-
-    def line(self, language: str) -> str:
-        """As it is printed."""
-        return f"{'ok ' if self.fault is None else 'NOT'} {self.name}: {self.fault.render(language) if self.fault else self.told}"
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """All checks, one after the other, so that lines come in one order. The bundled broker is looked at where it runs."""
+    """All checks under these settings. The bundled broker is looked at where it runs."""
     bundled = "" if settings.nats_url else running_in(settings.data / local.BROKER_FOLDER)
     complete = settings.model_copy(update={"nats_url": bundled}) if bundled else settings
-    return [await _look(check) for check in checks(complete, bundled=bool(bundled))]
-
-
-async def _look(check: Check) -> Finding:
-    try:
-        async with asyncio.timeout(ASK_SECONDS * 2):
-            return Finding(check.name, await check.look())
-    except Refused as refused:
-        return Finding(check.name, fault=refused.faults[0])
-    except SettingsRefused as error:
-        return Finding(check.name, fault=Message("{reason}", reason=str(error)))
-    except Exception as error:  # whatever keeps it from answering is the finding
-        reason = str(error) or type(error).__name__
-        return Finding(check.name, fault=Message("không trả lời ({reason}). {cure}", reason=reason, cure=check.cure))
+    return await examination.examine(checks(complete, bundled=bool(bundled)))
 
 
 def checks(settings: Settings, *, bundled: bool = False) -> Iterator[Check]:
     """What there is to look at under these settings; what is not set up has no line. The bundled broker has no monitoring page."""
     database = Message("Hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL (hoặc thư mục dữ liệu).")
     named = Message("Hãy khởi động máy chủ NATS hoặc sửa THIDUA_NATS_URL.")
-    provisioned = Message("Hãy chạy thidua provision.")
     yield Check("disk", lambda: _disk(settings), Message("Hãy kiểm tra THIDUA_DATA."))
-    yield Check("versions", lambda: _versions(settings), database)
+    yield Check("versions", _versions, database)
     yield Check("signing key", lambda: _signing_key(settings), Message("Hãy kiểm tra THIDUA_SIGNING_KEY_FILE."))
     for service in SERVICES:
-        yield Check(f"database {service}", lambda s=service: _schema(settings, s), database)  # type: ignore[misc]
-        yield Check(f"database's disk {service}", lambda s=service: servers.durable_database(settings, s), database)  # type: ignore[misc]
-        yield Check(f"outbox {service}", lambda s=service: _outbox(settings, s), database)  # type: ignore[misc]
-        yield Check(f"dead letters {service}", lambda s=service: _dead_letters(settings, s), database)  # type: ignore[misc]
+        here = (f"database {service}",)
+        yield Check(*here, lambda s=service: _schema(settings, s), database, like=f"database {SERVICES[0]}")  # type: ignore[misc]
+        yield Check(f"database's version {service}", lambda s=service: servers.version_of_database(settings, s), database, here)  # type: ignore[misc]
+        yield Check(f"database's disk {service}", lambda s=service: servers.durable_database(settings, s), database, here)  # type: ignore[misc]
+        yield Check(f"outbox {service}", lambda s=service: _outbox(settings, s), database, here)  # type: ignore[misc]
+        yield Check(f"dead letters {service}", lambda s=service: _dead_letters(settings, s), database, here)  # type: ignore[misc]
     yield Check("broker", lambda: _broker(settings), named)
+    there = ("broker",)
     monitor = Message("Hãy kiểm tra THIDUA_NATS_MONITOR_URL.")
-    if not bundled:
-        yield Check("broker's disk", lambda: servers.durable_broker(settings), monitor)
+    if settings.nats_url and not bundled:
+        yield Check("broker's disk", lambda: servers.durable_broker(settings), monitor, there)
     if (accounts := settings.broker_accounts) is not None:
-        yield Check("broker's partner file", lambda: _partner_file(settings, accounts), Message("Hãy kiểm tra THIDUA_BROKER_ACCOUNTS."))
+        cure = Message("Hãy kiểm tra THIDUA_BROKER_ACCOUNTS.")
+        yield Check("broker's partner file", lambda: _partner_file(settings, accounts), cure, ("database registration", *there))
     if settings.nats_monitor_url:
-        yield Check("broker's space", lambda: servers.space_of_broker(settings), monitor)
-    for service in SERVICES:
-        yield Check(f"streams and durables {service}", lambda s=service: _provisioned(settings, s), provisioned)  # type: ignore[misc]
-    yield Check("clock", lambda: _clock(settings), provisioned)
-    for name, address in servers.spoken_to(settings):
-        cure = Message("Hãy kiểm tra THIDUA_PUBLIC_URL và máy chủ proxy.") if name == "certificate" else Message("Hãy kiểm tra địa chỉ và TLS của máy chủ đó.")
-        yield Check(name, lambda a=address: servers.certificate(a), cure)  # type: ignore[misc]
+        yield Check("broker's space", lambda: servers.space_of_broker(settings), monitor, there)
+    provisioned = Message("Hãy kiểm tra JetStream của máy chủ NATS và chạy thidua provision.")
+    declared = [f"streams and durables {service}" for service in SERVICES]
+    for name, service in zip(declared, SERVICES, strict=True):
+        yield Check(name, lambda s=service: _provisioned(settings, s), provisioned, there, like=declared[0])  # type: ignore[misc]
+    yield Check("clock", lambda: _clock(settings), provisioned, (*there, declared[0]))
+    for spoken in servers.spoken_to(settings):
+        yield Check(spoken.name, lambda a=spoken.address: servers.certificate(a), spoken.cure, spoken.on)  # type: ignore[misc]
     if settings.smtp_url:
         yield Check("mail server", lambda: _mail(settings), Message("Hãy kiểm tra THIDUA_SMTP_URL; thư được giữ lại và gửi sau."))
     if settings.otlp_endpoint:
@@ -116,26 +83,18 @@ async def _disk(settings: Settings) -> str:
     return f"{left:.0%} free"
 
 
-async def _versions(settings: Settings) -> str:
-    async with local.database_of(settings, SERVICES[0]) as database, database.reader.connect() as connection:
-        known = connection.dialect.server_version_info or ()
-    told = ".".join(map(str, known))
-    if not database.sqlite and known < OLDEST_POSTGRESQL:
-        raise Refused.because("PostgreSQL là bản {version}, đã hết hỗ trợ: hãy nâng lên {oldest} trở lên.", version=told, oldest=OLDEST_POSTGRESQL[0])
-    database_told = f"{'SQLite' if database.sqlite else 'PostgreSQL'} {told}"
-    return f"thidua {metadata.version('thidua')}, Python {platform.python_version()}, {database_told}"
+async def _versions() -> str:
+    return f"thidua {metadata.version('thidua')}, Python {platform.python_version()}"
 
 
 async def _signing_key(settings: Settings) -> str:
-    if not (settings.signing_key or settings.data.is_dir()):
-        raise Refused.because("chưa có khóa ký: hãy đặt THIDUA_SIGNING_KEY_FILE (deploy/init tạo khóa này).")
+    if not (settings.signing_key or keys.path_of(settings).exists()):
+        raise Refused.because("chưa có khóa ký: hãy đặt THIDUA_SIGNING_KEY_FILE (deploy/init tạo khóa này); không đặt thì registration tự tạo khi khởi động.")
     return f"key {keys.signing_key(settings).id}"
 
 
 async def _schema(settings: Settings, service: str) -> str:
-    async with local.database_of(settings, service) as database:
-        await restoring.must_be_over(database)
-        present, wanted = await migrations.revision_of(database), migrations.head_of(service)
+    present, wanted = await _revision(settings, service), migrations.head_of(service)
     if present is None:
         raise Refused.because("chưa có bảng nào: hãy chạy thidua migrate {service}.", service=service)
     if present != wanted and migrations.is_known(service, present):
@@ -143,8 +102,17 @@ async def _schema(settings: Settings, service: str) -> str:
     return present if present == wanted else f"{present}, newer than this program"
 
 
+async def _revision(settings: Settings, service: str) -> str | None:
+    try:
+        async with servers.database_there(settings, service) as database:
+            await restoring.must_be_over(database)
+            return await migrations.revision_of(database)
+    except FileNotFoundError:
+        return None
+
+
 async def _outbox(settings: Settings, service: str) -> str:
-    async with local.database_of(settings, service) as database:
+    async with servers.database_there(settings, service) as database:
         age = await measures.outbox_age(database)
     if age > OUTBOX_AGE:
         raise Refused.because("sự kiện chờ phát đã {seconds} giây: dịch vụ {service} có chạy và tới được NATS không?", seconds=int(age.total_seconds()), service=service)
@@ -152,7 +120,7 @@ async def _outbox(settings: Settings, service: str) -> str:
 
 
 async def _dead_letters(settings: Settings, service: str) -> str:
-    async with local.database_of(settings, service) as database, database.read() as session:
+    async with servers.database_there(settings, service) as database, database.read() as session:
         number = await deadletters.count(session)
     if number:
         raise Refused.because("{number} sự kiện lỗi chờ xử lý: hãy chạy thidua dead-letters list {service}.", number=number, service=service)
@@ -160,6 +128,8 @@ async def _dead_letters(settings: Settings, service: str) -> str:
 
 
 async def _broker(settings: Settings) -> str:
+    if not settings.nats_url:
+        raise Refused.because("máy chủ NATS đi kèm không chạy: hãy chạy thidua up, hoặc đặt THIDUA_NATS_URL nếu dùng máy chủ riêng.")
     connection = await _connected(settings)
     version = str(connection._server_info["version"])  # noqa: SLF001 - nats-py makes public only a part of what a server tells
     await connection.close()
@@ -172,7 +142,7 @@ async def _partner_file(settings: Settings, file: Path) -> str:
     present = await asyncio.to_thread(file.read_text, "utf-8")
     held = permissions.holders(present)
     own = {user: next(iter(held[user]), "") for user in permissions.USERS if user in held}
-    async with local.database_of(settings, "registration") as database:
+    async with servers.database_there(settings, "registration") as database:
         current = len(own) == len(permissions.USERS) and present == await partner_access.rendered(database, own)
     if not current:
         raise Refused.because("{file} khác với danh sách hệ thống đối tác: {cure}", file=file, cure=_EXPORT)
@@ -201,7 +171,7 @@ async def _clock(settings: Settings) -> str:
         await connection.close()
     if abs(skew) > clock.SKEW_LIMIT:
         raise Refused.because("đồng hồ máy này lệch {seconds} giây so với máy chủ NATS: hãy bật NTP (chrony) trên mọi máy.", seconds=round(skew.total_seconds()))
-    return f"{skew.total_seconds():+.3f} s from the broker's"
+    return f"{skew.total_seconds():+.3f} s from the broker's (where both are on one machine that is one clock: see chronyc tracking)"
 
 
 async def _connected(settings: Settings) -> Client:

@@ -1,17 +1,16 @@
-"""`python -m services.operation.nightly 02:30`: a backup each night at this hour of Lai Châu, or one now without an hour; the newest `KEEP` are kept."""
+"""`thidua backup --nightly 02:30`: a backup each night at this hour of Lai Châu; the newest `KEEP` are kept."""
 
 import asyncio
+import contextlib
 import logging
-import sys
+from collections.abc import Awaitable, Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
+from services.excuses import sentences
 from services.operation import archives
-from services.operation.backup import backup
-from shared import settings as configuration
 from shared.clock import LOCAL
 from shared.security import wall_now
-from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -26,36 +25,31 @@ def following(now: datetime, at: time) -> datetime:
     return today if today > now else today + timedelta(days=1)
 
 
-def prune(folder: Path) -> list[Path]:
-    """Remove all but the newest `KEEP` and what was left half-way; returns the former. Names sort by time."""
+def prune(folder: Path, keep: int = KEEP) -> list[Path]:
+    """Remove all but the newest `keep` and what was left half-way; returns the former. Names sort by time."""
     archives.sweep(folder, LEFTOVERS, ABANDONED)
-    old = sorted(folder.glob("thidua-*.tar.gz"))[:-KEEP]
+    old = sorted(folder.glob("thidua-*.tar.gz"))[:-keep]
     for path in old:
         path.unlink()
     return old
 
 
-async def once(settings: Settings, folder: Path) -> None:
-    """A backup now; those before the newest `KEEP` go."""
-    log.info("made %s", await backup(settings, folder))
-    prune(folder)
-
-
-async def run(settings: Settings, folder: Path, at: time) -> None:
-    """Night after night; one that fails is tried again after `AGAIN`."""
+async def run(once: Callable[[], Awaitable[Path]], at: time, stop: asyncio.Event) -> None:
+    """`once` night after night until `stop`; one that fails is tried again after `AGAIN`."""
     due = following(wall_now(), at)
-    while True:
-        await asyncio.sleep(max(0.0, (due - wall_now()).total_seconds()))
+    log.info("waiting for %s", due.isoformat())
+    while not await _is_set(stop, due - wall_now()):
         try:
-            await once(settings, folder)
+            log.info("made %s", await once())
             due = following(wall_now(), at)
-        except Exception:
-            log.exception("no backup")
+        except Exception as error:
+            told = sentences(error)
+            log.error("no backup: %s", " ".join(told) or error, exc_info=not told)
             due = wall_now() + AGAIN
 
 
-if __name__ == "__main__":
-    given = configuration.load()
-    logging.basicConfig(level=given.log_level.upper())
-    into = given.backups or given.data / "backups"
-    asyncio.run(run(given, into, time.fromisoformat(sys.argv[1])) if sys.argv[1:] else once(given, into))
+async def _is_set(stop: asyncio.Event, within: timedelta) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within.total_seconds()):
+            await stop.wait()
+    return stop.is_set()

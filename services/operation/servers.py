@@ -1,27 +1,54 @@
 """What `thidua doctor` looks at on the servers of database and broker: do they write before they acknowledge, is there space, how long are certificates good."""
 
-from collections.abc import Iterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from services import local
 from shared import gates, measures
-from shared.messages import Refused
+from shared.database import Database
+from shared.messages import Message, Refused
 from shared.security import wall_now
 from shared.settings import SERVICES, Settings
 
 CERTIFICATE_LEFT = timedelta(days=21)
 STORE_LEFT = 0.10
+OLDEST_POSTGRESQL = (14,)
 SQLITE_DURABLE = {2: "FULL", 3: "EXTRA"}
 NEVER_OFF = ("fsync", "full_page_writes", "synchronous_commit")
 """With any of them off, PostgreSQL acknowledges what a power cut takes along, or tears a page that it cannot mend."""
 
 
+@contextlib.asynccontextmanager
+async def database_there(settings: Settings, service: str) -> AsyncIterator[Database]:
+    """A service's database, to look at: raises `FileNotFoundError` rather than make an SQLite file."""
+    address = make_url(settings.database_of(service))
+    if address.get_backend_name() == "sqlite" and not await asyncio.to_thread(Path(address.database or "").exists):
+        raise FileNotFoundError(address.database)
+    async with local.database_of(settings, service) as database:
+        yield database
+
+
+async def version_of_database(settings: Settings, service: str) -> str:
+    """Of the server or, with SQLite, of the library."""
+    async with database_there(settings, service) as database, database.reader.connect() as connection:
+        known = connection.dialect.server_version_info or ()
+    told = ".".join(map(str, known))
+    if not database.sqlite and known < OLDEST_POSTGRESQL:
+        raise Refused.because("PostgreSQL là bản {version}, đã hết hỗ trợ: hãy nâng lên {oldest} trở lên.", version=told, oldest=OLDEST_POSTGRESQL[0])
+    return f"{'SQLite' if database.sqlite else 'PostgreSQL'} {told}"
+
+
 async def durable_database(settings: Settings, service: str) -> str:
     """The values in force on a connection like the service's own, whatever the files say."""
-    async with local.database_of(settings, service) as database, database.writer.connect() as connection:
+    async with database_there(settings, service) as database, database.writer.connect() as connection:
         if database.sqlite:
             level = int(await connection.scalar(text("PRAGMA synchronous")) or 0)
             if level not in SQLITE_DURABLE:
@@ -58,16 +85,26 @@ async def space_of_broker(settings: Settings) -> str:
     return ", ".join(f"{name} {part:.0%} free" for name, part in left.items())
 
 
-def spoken_to(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What this installation speaks to over the network and may be told by a certificate: a name and its address."""
+class Spoken(NamedTuple):
+    """A server to which this installation speaks over the network, and the checks that tell when it is away."""
+
+    name: str
+    address: str
+    cure: Message
+    on: tuple[str, ...] = ()
+
+
+def spoken_to(settings: Settings) -> Iterator[Spoken]:
+    """Those that may be told by a certificate."""
     if settings.public_url.startswith("https://"):
-        yield "certificate", settings.public_url
+        yield Spoken("certificate", settings.public_url, Message("Hãy kiểm tra THIDUA_PUBLIC_URL và máy chủ proxy."))
+    cure = Message("Hãy kiểm tra địa chỉ và TLS của máy chủ đó.")
     for number, address in enumerate(filter(None, map(str.strip, settings.nats_url.split(",")))):
-        yield f"broker's certificate{f' {number + 1}' if number else ''}", address
+        yield Spoken(f"broker's certificate{f' {number + 1}' if number else ''}", address, cure, ("broker",))
     databases = {settings.database_of(service): service for service in reversed(SERVICES)}
     for address, service in databases.items():
         if urlsplit(address).hostname:
-            yield f"certificate of the database of {service}", address
+            yield Spoken(f"certificate of the database of {service}", address, cure, (f"database {service}",))
 
 
 async def certificate(address: str) -> str:

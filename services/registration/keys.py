@@ -3,6 +3,7 @@
 import contextlib
 import os
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -19,11 +20,16 @@ LIFE = timedelta(days=400)
 RENEW_BEFORE = timedelta(days=30)
 
 
+def path_of(settings: Settings) -> Path:
+    """Where the private key lies when no setting names it."""
+    return settings.data / "signing-key.pem"
+
+
 def signing_key(settings: Settings) -> SigningKey:
     """The private key. Without a setting it lies in the data folder, readable by its owner only, and is made when absent."""
     if settings.signing_key:
         return SigningKey(settings.signing_key.get_secret_value())
-    path = settings.data / "signing-key.pem"
+    path = path_of(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         made = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -116,10 +116,14 @@ async def _event_of_partner(jetstream: JetStreamContext) -> float:
 
 def table(found: dict[str, Any]) -> str:
     """What a person reads."""
-    lines = [f"{found['reports']} reports of {found['units']} units, {found['figures']:.1f} figures each, {found['machine']['date']}; bytes per report", f"{'':32}{'sqlite':>10}{'postgres':>10}"]
-    lines += [f"{place:32}{found['sqlite'][place]:>10.1f}{found['postgres'][place]:>10.1f}" for place in found["sqlite"]]
-    for what, part in (("all tables", ", "), ("all streams", "stream ")):
-        lines.append(f"{what:32}" + "".join(f"{sum(size for place, size in found[kind].items() if part in place):>10.0f}" for kind in KINDS))
+    lines = [
+        f"{found['reports']} reports of {found['units']} units, {found['figures']:.1f} figures each, {found['machine']['date']}; bytes per report",
+        f"{'':32}{'SQLite':>12}{'PostgreSQL':>12}",
+    ]
+    lines += [f"{place:32}{found['sqlite'][place]:>12.1f}{found['postgres'][place]:>12.1f}" for place in found["sqlite"]]
+    sums = [(f"tables of {service}", f"{service}, ") for service in ours.ON_THE_ROAD] + [("all tables", ", "), ("all streams", "stream ")]
+    for what, part in sums:
+        lines.append(f"{what:32}" + "".join(f"{sum(size for place, size in found[kind].items() if part in place):>12.0f}" for kind in ("sqlite", "postgres")))
     return "\n".join(lines)
 
 

@@ -133,7 +133,7 @@ def test_the_nightly_archive_is_restored_on_an_empty_host_by_the_lines_of_the_re
     for old in folder.iterdir():
         old.unlink()
     due = wall_now().astimezone(LOCAL) + timedelta(minutes=2)  # a minute at least: the container has to be there before
-    (running.deploy / "compose.override.yaml").write_text(f"services: {{backup: {{command: ['{due:%H:%M}']}}}}\n")
+    (running.deploy / "compose.override.yaml").write_text(f"services: {{backup: {{command: [backup, --nightly, '{due:%H:%M}']}}}}\n")
     running.sh("deploy/up backup")
     archive = composed.awaited(lambda: next(folder.glob("thidua-*.tar.gz"), None))
     (running.deploy / "compose.override.yaml").unlink()

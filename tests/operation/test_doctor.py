@@ -20,8 +20,9 @@ from sqlalchemy.engine import Engine
 
 from services import local, partner_access
 from services.local import Local
-from services.operation import doctor, servers
-from services.registration import campaigns, partner_keys
+from services.operation import doctor, examination, servers
+from services.operation.examination import Check
+from services.registration import campaigns, keys, partner_keys
 from services.registration.app import create_app as create_registration
 from services.registration.measures import broker_accounts as measure_accounts
 from services.registration.partner_keys import Terms
@@ -29,7 +30,7 @@ from shared import measures
 from shared import settings as configuration
 from shared.bundled import free_port
 from shared.deadletters import dead_letters
-from shared.messages import Refused
+from shared.messages import Message, Refused
 from shared.outbox import outbox
 from shared.testing.databases import fresh_url, postgres_url
 from tests.fabric.house import opened
@@ -79,6 +80,7 @@ async def healthy(tmp_path):
             )  # fmt: skip
             await local.migrate_all(made)
             await local.provision(made)
+            keys.signing_key(made)
             yield made
 
 
@@ -86,11 +88,12 @@ async def test_a_healthy_installation_has_no_finding(healthy):
     found = await doctor.examine(healthy)
     assert [finding.line("en") for finding in found if finding.fault] == []
     assert len(found) >= 24
-    assert "SQLite 3." in next(finding.told for finding in found if finding.name == "versions")
+    assert "SQLite 3." in next(finding.told for finding in found if finding.name == "database's version registration")
 
 
 async def test_one_machine_with_the_bundled_broker_is_healthy_too(tmp_path):
-    async with Local(configuration.load({}, data=tmp_path)):
+    async with Local(configuration.load({}, data=tmp_path)) as whole:
+        await whole.start()
         found = await doctor.examine(configuration.load({}, data=tmp_path))
     assert [finding.line("en") for finding in found if finding.fault] == []
 
@@ -100,8 +103,26 @@ async def no_database(settings, _):
 
 
 async def no_tables(settings, folder):
+    (folder / "empty.sqlite").touch()
     empty = f"sqlite+aiosqlite:///{folder / 'empty.sqlite'}"
     return settings.model_copy(update={"evaluation_database_url": empty})
+
+
+async def no_file(settings, folder):
+    return settings.model_copy(update={"evaluation_database_url": f"sqlite+aiosqlite:///{folder / 'nowhere' / 'none.sqlite'}"})
+
+
+async def nothing_provisioned(settings, _):
+    connection = await nats.connect(settings.nats_url)
+    for info in await connection.jetstream().streams_info():
+        await connection.jetstream().delete_stream(info.config.name)
+    await connection.close()
+    return settings
+
+
+async def broker_away(settings, _):
+    port = free_port()
+    return settings.model_copy(update={"nats_url": f"nats://127.0.0.1:{port}", "nats_monitor_url": f"http://127.0.0.1:{port}"})
 
 
 async def old_schema(settings, _):
@@ -167,15 +188,17 @@ async def no_backup(settings, folder):
     return settings
 
 
-AWAY = {f"{part} reporting" for part in ("database", "database's disk", "outbox", "dead letters", "certificate of the database of")}
 FAULTS = [
-    (no_database, AWAY, "THIDUA_DATABASE_URL"),
-    (no_tables, {"database evaluation", "outbox evaluation", "dead letters evaluation"}, "run thidua migrate evaluation"),
+    (no_database, {"database reporting"}, "THIDUA_DATABASE_URL"),
+    (no_tables, {"database evaluation"}, "run thidua migrate evaluation"),
+    (no_file, {"database evaluation"}, "run thidua migrate evaluation"),
     (old_schema, {"database notification"}, "run thidua migrate notification"),
     (waiting_event, {"outbox registration"}, "can it reach NATS"),
     (dead_letter, {"dead letters notification"}, "thidua dead-letters list notification"),
     (missing_stream, {"streams and durables evaluation"}, "thidua provision"),
-    (too_few_copies, {f"streams and durables {service}" for service in configuration.SERVICES}, "THIDUA_REPLICAS"),
+    (too_few_copies, {"streams and durables registration"}, "THIDUA_REPLICAS"),
+    (nothing_provisioned, {"streams and durables registration"}, "thidua provision"),
+    (broker_away, {"broker"}, "Start the NATS server or correct THIDUA_NATS_URL"),
     (unverified_disk, {"broker's disk"}, "THIDUA_NATS_MONITOR_URL"),
     (bad_key, {"signing key"}, "must be an Ed25519 key in PEM form: see THIDUA_SIGNING_KEY_FILE"),
     (mail_away, {"mail server"}, "THIDUA_SMTP_URL"),
@@ -189,10 +212,55 @@ FAULTS = [
 @pytest.mark.parametrize(("break_it", "names", "cure"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
 async def test_a_fault_is_found_by_its_name_with_its_cure_and_nothing_else_is(healthy, tmp_path, break_it, names, cure):
     broken = await break_it(healthy, tmp_path)
-    wrong = {finding.name: finding for finding in await doctor.examine(broken) if finding.fault}
+    found = await doctor.examine(broken)
+    wrong = {finding.name: finding for finding in found if finding.fault}
     assert set(wrong) == names
     assert cure in next(iter(wrong.values())).line("en")
-    assert all(finding.line("vi") != finding.line("en") for finding in wrong.values())
+    assert all(finding.line("vi") != finding.line("en") for finding in found if not finding.told)
+    assert all(len(finding.line("en").splitlines()) == 1 for finding in found)
+    assert {finding.see for finding in found if finding.see} <= names, "who could not look says where the cause is told"
+
+
+async def test_what_the_doctor_looks_at_it_does_not_make(tmp_path):
+    given = configuration.load({}, data=tmp_path / "data")
+    found = await doctor.examine(given)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "data").mkdir()
+    assert await doctor.examine(given) == found
+    assert list(tmp_path.rglob("*")) == [tmp_path / "data"]
+    assert [finding.line("en") for finding in found if finding.fault] == [
+        "NOT signing key: there is no signing key: set THIDUA_SIGNING_KEY_FILE (deploy/init makes one); without it registration makes one when it starts.",
+        *(f"NOT database {service}: there are no tables yet: run thidua migrate {service}." for service in configuration.SERVICES),
+        "NOT broker: the bundled NATS server does not run: run thidua up, or set THIDUA_NATS_URL for a server of your own.",
+    ]
+
+
+async def test_a_postgresql_without_tables_is_told_once_in_one_line(healthy):
+    async with fresh_url("postgres") as url:
+        found = await doctor.examine(healthy.model_copy(update={"evaluation_database_url": url}))
+    assert [f.line("en") for f in found if f.fault] == ["NOT database evaluation: there are no tables yet: run thidua migrate evaluation."]
+    assert [f.name for f in found if f.see] == ["outbox evaluation", "dead letters evaluation"]
+    assert all(len(f.line("vi").splitlines()) == 1 for f in found)
+
+
+async def test_a_database_server_that_is_away_is_told_once_for_all_services(healthy):
+    away = healthy.model_copy(update={"database_url": f"postgresql://nobody@127.0.0.1:{free_port()}/none"})
+    assert [finding.name for finding in await doctor.examine(away) if finding.fault] == ["database registration"]
+
+
+async def test_what_does_not_answer_in_time_is_not_asked_again():
+    asked = []
+
+    async def silence():
+        raise TimeoutError
+
+    async def never():
+        asked.append(1)
+        return "seen"
+
+    found = await examination.examine([Check("a", silence, Message("x")), Check("b", never, Message("y"), ("a",)), Check("c", never, Message("y"))])
+    assert [finding.line("en") for finding in found][1:] == ["--  b: could not be looked at: see the line «a».", "ok  c: seen"]
+    assert len(asked) == 1
 
 
 async def test_a_certificate_that_runs_out_is_told(healthy, tmp_path):
@@ -348,17 +416,17 @@ async def test_without_a_broker_the_other_lines_are_still_there(healthy):
 async def test_an_old_postgresql_is_told(healthy, monkeypatch):
     async with fresh_url("postgres") as url:
         given = healthy.model_copy(update={"registration_database_url": url})
-        assert "PostgreSQL 1" in await doctor._versions(given)
-        monkeypatch.setattr(doctor, "OLDEST_POSTGRESQL", (99,))
+        assert "PostgreSQL 1" in await servers.version_of_database(given, "registration")
+        monkeypatch.setattr(servers, "OLDEST_POSTGRESQL", (99,))
         with pytest.raises(Refused, match="99"):
-            await doctor._versions(given)
+            await servers.version_of_database(given, "registration")
 
 
 async def test_a_full_disk_is_told(tmp_path):
     with small_disk(tmp_path / "small") as folder:
-        assert (await doctor._look(next(doctor.checks(configuration.load({}, data=folder))))).fault is None
+        assert (await examination.look(next(doctor.checks(configuration.load({}, data=folder))))).fault is None
         (folder / "ballast").write_bytes(bytes(46 << 20))
-        found = await doctor._look(next(doctor.checks(configuration.load({}, data=folder))))
+        found = await examination.look(next(doctor.checks(configuration.load({}, data=folder))))
     assert "only 4 % of the disk" in found.line("en")
 
 
@@ -382,7 +450,7 @@ async def test_the_brokers_partner_file_is_the_table_and_was_read_or_doctor_says
         )
 
         async def told() -> str:
-            return (await doctor._look(next(check for check in doctor.checks(given) if check.name == "broker's partner file"))).line("en")
+            return (await examination.look(next(check for check in doctor.checks(given) if check.name == "broker's partner file"))).line("en")
 
         async def measured() -> float:
             service = create_registration(given).state.service

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from services.__main__ import parser
+from services.operation import nightly
 from shared import broker_keys, permissions
 from shared.settings import SERVICES, Settings
 from tests.operation.kubernetes import DEPLOY, KUBECTL, TOOLS, documents, pod_of, rendered, run, workloads
@@ -115,7 +116,8 @@ def test_what_an_operator_runs_has_all_that_the_doctor_looks_at_and_the_disk_it_
 
 def test_the_backup_of_each_night_removes_the_oldest():
     [container] = pod_of(workloads(documents("one"))["backup"])["spec"]["containers"]
-    assert container["command"] == ["/opt/thidua/bin/python", "-m", "services.operation.nightly"]
+    assert container["args"] == ["backup", "--keep", str(nightly.KEEP)]
+    assert "command" not in container, "a way past the command line is a way past its one sentence"
 
 
 def with_partners(folder: Path, overlay: str) -> dict[str, dict]:

@@ -1,11 +1,16 @@
 """The nightly backup: at its hour of Lai Châu, once a night, and only the newest are kept."""
 
+import asyncio
 import os
 from datetime import UTC, datetime, time, timedelta
 
 from services import local
+from services.__main__ import parser
+from services.commands import COMMANDS
 from services.operation import nightly
+from shared.clock import LOCAL
 from shared.measures import newest_backup
+from shared.messages import Refused
 
 AT = time(2, 30)
 
@@ -39,7 +44,7 @@ def test_what_a_killed_backup_left_is_removed_and_one_that_is_being_made_is_not(
     assert list(tmp_path.iterdir()) == [made]
 
 
-async def test_without_an_hour_it_makes_one_now_and_removes_the_oldest(settings, tmp_path):
+async def test_without_an_hour_it_makes_one_now_and_removes_the_oldest(settings, tmp_path, capsys):
     """As the schedule of Kubernetes runs it, night after night in a container of its own."""
     await local.migrate_all(settings)
     await local.provision(settings)
@@ -48,7 +53,28 @@ async def test_without_an_hour_it_makes_one_now_and_removes_the_oldest(settings,
     names = [f"thidua-202011{night:02d}T193000Z.tar.gz" for night in range(1, nightly.KEEP + 1)]
     for name in names:
         (folder / name).touch()
-    await nightly.once(settings, folder)
+    given = parser().parse_args(["backup", "--to", str(folder), "--keep", str(nightly.KEEP)])
+    assert await COMMANDS["backup"](given, settings) == 0
     [*kept, newest] = sorted(path.name for path in folder.iterdir())
     assert kept == names[1:]
     assert (folder / newest).stat().st_size > 1000
+    assert capsys.readouterr().out == f"{folder / newest}\n"
+
+
+async def test_a_night_without_a_backup_is_told_in_a_sentence_and_tried_again_soon(monkeypatch, caplog):
+    monkeypatch.setattr(nightly, "AGAIN", timedelta(0))
+    stop = asyncio.Event()
+    failures = [Refused.because("chưa có bảng nào: hãy chạy thidua migrate {service}.", service="reporting"), ZeroDivisionError()]
+
+    async def once():
+        if failures:
+            raise failures.pop(0)
+        stop.set()
+        return "archive"
+
+    soon = (datetime.now(LOCAL) + timedelta(milliseconds=50)).timetz()
+    async with asyncio.timeout(10):
+        await nightly.run(once, soon, stop)
+    told, own = caplog.records
+    assert (told.getMessage(), bool(told.exc_info)) == ("no backup: chưa có bảng nào: hãy chạy thidua migrate reporting.", False)
+    assert own.exc_info, "an error of the program's own keeps its traceback"

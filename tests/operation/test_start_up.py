@@ -4,12 +4,14 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
+from datetime import datetime, timedelta
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from services import commands
+from services import commands, local
 from services.__main__ import main
 from services.operation import doctor
 from services.registration.app import create_app
@@ -17,14 +19,18 @@ from services.simulation.story import SECRETARY
 from shared import gates
 from shared import settings as configuration
 from shared.bundled import free_port
+from shared.clock import LOCAL
 from shared.messages import Refused
 from shared.testing.databases import postgres_url
 from tests.fabric.servers import nats_server
 from tests.journeys.conftest import staged
 from tests.operation.certificates import certified
+from tests.operation.kubernetes import DEPLOY
 
 UNIT = "xa-ta-tong"
 RSA = rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+BACKUP = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]["backup"]
+NIGHTLY = BACKUP["command"]
 
 
 async def run(*words: str, seconds: float = 30, **environment: str) -> tuple[int, str]:
@@ -59,10 +65,11 @@ async def run(*words: str, seconds: float = 30, **environment: str) -> tuple[int
         ({"THIDUA_DATA": "/proc/nowhere"}, "/proc/nowhere: "),
     ],
 )
-def test_a_wrong_setting_or_a_missing_secret_ends_with_its_name_and_the_cure(environment, words, monkeypatch, capsys):
+@pytest.mark.parametrize("command", [["run", "reporting"], NIGHTLY], ids=lambda command: command[0])
+def test_a_wrong_setting_or_a_missing_secret_ends_with_its_name_and_the_cure(command, environment, words, monkeypatch, capsys):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert main(["run", "reporting"]) == (1 if "THIDUA_DATA" in environment else 2)
+    assert main(command) == (1 if "THIDUA_DATA" in environment else 2)
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1
     assert told[0].startswith(words)
@@ -77,6 +84,29 @@ def test_registration_does_not_start_on_a_damaged_key_and_says_where_to_look(tex
             create_app(settings)
         [told] = [fault.render("en") for fault in caught.value.faults]
         assert told == "The signing key must be an Ed25519 key in PEM form: see THIDUA_SIGNING_KEY_FILE, or signing-key.pem in the data folder."
+
+
+async def test_the_nightly_backup_ends_with_one_sentence_where_no_tables_or_no_database_are(tmp_path):
+    assert "entrypoint" not in BACKUP, "a way past the command line is a way past its one sentence"
+    status, told = await run(*NIGHTLY, THIDUA_DATA=str(tmp_path))
+    assert (status, told) == (1, "Cơ sở dữ liệu của registration chưa có các bảng của bản này: hãy chạy thidua migrate.")
+    none = postgres_url().replace("/postgres?", "/none?")
+    status, told = await run(*NIGHTLY, THIDUA_DATA=str(tmp_path), THIDUA_REPORTING_DATABASE_URL=none)
+    assert status == 1
+    assert told.startswith("Không tới được cơ sở dữ liệu của reporting")
+
+
+async def test_the_nightly_backup_waits_for_its_hour_and_ends_in_time_when_it_is_told_to(tmp_path):
+    await local.migrate_all(configuration.load({}, data=tmp_path))
+    hour = f"{datetime.now(LOCAL) + timedelta(hours=6):%H:%M}"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services", "backup", "--nightly", hour, env=os.environ | {"THIDUA_DATA": str(tmp_path)}, stderr=PIPE
+    )
+    async with asyncio.timeout(30):
+        while b"waiting" not in await process.stderr.readline():
+            pass
+        process.terminate()
+        assert await process.wait() == 0
 
 
 async def test_a_database_that_is_not_there_ends_with_one_sentence(tmp_path):
@@ -121,7 +151,7 @@ async def test_a_database_that_does_not_answer_is_waited_for_and_then_told(tmp_p
     away = configuration.load({}, data=tmp_path, database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/none")
     began = asyncio.get_running_loop().time()
     with pytest.raises(Refused) as caught:
-        await commands._reach_database(away, "reporting")
+        await commands.reach_database(away, "reporting")
     assert asyncio.get_running_loop().time() - began > 0.5
     assert "The database of reporting cannot be reached" in caught.value.faults[0].render("en")
 
