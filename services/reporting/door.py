@@ -12,7 +12,7 @@ import nats.errors
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
 
-from services.reporting.envelopes import SANDBOX
+from services.reporting.envelopes import SANDBOX, UNREADABLE
 from services.reporting.intake import receipt_at
 from shared import streams
 from shared.delivery import STRUCTURED, Inbound
@@ -22,8 +22,6 @@ from shared.telemetry import traceparent
 BATCH = "application/cloudevents-batch+json"
 BATCH_LIMIT = 1000
 ACK_SECONDS = 5.0
-UNREADABLE = "unreadable"
-"""Where an event goes that does not say its type: it is refused there, and its sender sees it."""
 PASSED = ("content-type", "webhook-id", "webhook-timestamp", "webhook-signature")
 _TAIL = re.compile(r"[a-z0-9-]{1,40}(\.[a-z0-9-]{1,40}){0,4}")
 _BETWEEN = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")

@@ -92,8 +92,9 @@ async def day(session: ReadSession, client: str, since: datetime, until: datetim
         states[state] += int(number)
         states[DUPLICATE] += int(repeats)
         states[RECEIVED] += int(number) + int(repeats)
-    taken = case((inbound.c.state == State.ACCEPTED, inbound.c.event))
-    whole = select(func.count(inbound.c.event.distinct()), func.count(taken.distinct()), func.max(inbound.c.received_at)).where(*came)
+    named = func.coalesce(func.nullif(inbound.c.event, ""), inbound.c.id)  # each without an id is one by itself
+    taken = case((inbound.c.state == State.ACCEPTED, named))
+    whole = select(func.count(named.distinct()), func.count(taken.distinct()), func.max(inbound.c.received_at)).where(*came)
     sent, accepted, newest = (await session.execute(whole)).one()
     return Day(states, int(sent), int(accepted), newest, await _delay(session, came))
 

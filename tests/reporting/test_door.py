@@ -51,7 +51,7 @@ async def desk(app_of) -> AsyncIterator[Desk]:
 
 async def post(desk: Desk, body: bytes | str, path: str = "events", key: str = KEY, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()} | {"authorization": f"Bearer {key}"}
-    return await desk.client.post(f"/reporting/api/{path}", content=body, headers=named)
+    return await desk.client.post(f"/reporting/api/{path}", content=body, headers={name: value.encode("latin-1") for name, value in named.items()})
 
 
 def binary(id: str = "e-1", **changes: str) -> dict[str, str]:
@@ -236,6 +236,27 @@ async def test_a_bad_event_is_refused_with_a_reason_where_its_sender_sees_it_and
     assert all(fault["vi"] and fault["en"] for fault in refused["faults"])
     assert (await sent(desk, json.dumps(observed("30")), **binary("next")))["state"] == "accepted"
     assert len(await said(desk.database, EventRejected)) == 1
+
+
+TOLD: dict[str, tuple[bytes, dict[str, str], list[str]]] = {
+    "twice": (b'{"id": "1", "id": "2"}', {"content_type": STRUCTURED}, ["id"]),
+    "deep": (DEEP, {"content_type": STRUCTURED}, [""]),
+    "half a pair": (json.dumps(whole(data={"campaign": "\ud800"})).encode(), {"content_type": STRUCTURED}, ["data.campaign"]),
+    "a list": (b"[1]", {"content_type": STRUCTURED}, [""]),
+    "no type": (json.dumps(whole(type="")).encode(), {"content_type": STRUCTURED}, ["type"]),
+    "a strange type": (json.dumps(observed("30")).encode(), binary(ce_type="inbound.>"), ["type"]),
+    "bytes in a header": (json.dumps(observed("30")).encode(), binary(ce_id="m\xc3\xa3"), ["id"]),
+    "no UTF-8 behind percent signs": (json.dumps(observed("30")).encode(), binary(ce_id="%FF"), ["id"]),
+    "bytes in another header": (json.dumps(observed("30")).encode(), binary(ce_source="%C3"), ["source"]),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+async def test_a_sender_is_told_the_true_reason_and_no_other(desk: Desk, case: str) -> None:
+    body, headers, fields = TOLD[case]
+    refused = await sent(desk, body, **headers)
+    assert (refused["state"], [fault["field"] for fault in refused["faults"]]) == ("rejected", fields)
+    assert "unreadable" not in json.dumps(refused["faults"])
 
 
 async def test_an_id_with_another_body_is_a_conflict_and_both_are_kept(desk: Desk) -> None:

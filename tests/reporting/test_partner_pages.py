@@ -7,19 +7,21 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import pytest
 import pytest_asyncio
 import yaml
 
 from services.reporting import guides
 from services.reporting.guides import Place
 from services.reporting.ledger import day as day_of
+from services.reporting.ledger import listed
 from shared.clock import local_date
 from shared.events.contract import inbound_types
 from shared.events.registration import Role
 from shared.events.reporting import ObservationAccepted
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
-from tests.reporting.test_door import KEY, STRUCTURED, admitted, post, verdict, whole
+from tests.reporting.test_door import KEY, SEEN_BAD, STRUCTURED, admitted, binary, post, verdict, whole
 from tests.reporting.world import COMMUNE, DEPARTMENT, OPENED, hear, observed, officer, said
 
 NOW = OPENED + timedelta(days=2, hours=9)
@@ -71,6 +73,59 @@ async def test_a_refused_event_is_mended_on_the_page_and_counts_once(desk: Desk)
         day = await day_of(session, "kho-bac", OPENED)
     assert (day.sent, day.taken, day.states["rejected"], day.states["superseded"]) == (1, 1, 0, 1)
     assert "Không có sự kiện nào chờ sửa." in (await desk.see(OWNER, "/partners/kho-bac")).text
+
+
+STRANGE = {
+    "half a surrogate pair": (json.dumps(whole("s", {"campaign": "\ud800"})), '{"campaign": "\\ud800"}'),
+    "a name twice": ('{"specversion": "1.0", "id": "s", "id": "t"}', '"id": "s", "id": "t"'),
+    "more digits than a machine's number has": (json.dumps(whole("s", {"value": 0})).replace(": 0", ": 1.00000000000000000001"), "1.00000000000000000001"),
+    "endless": (json.dumps(whole("s", {"value": 0})).replace(": 0", ": 1e999"), "1e999"),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+async def test_what_cannot_be_laid_out_as_it_was_said_is_shown_as_it_came(desk: Desk, case: str) -> None:
+    body, shown = STRANGE[case]
+    await decided(desk, body.encode(), {"content_type": STRUCTURED})
+    for page in await pages_of_the_newest(desk):
+        assert shown in html.unescape(page)
+
+
+@pytest.mark.parametrize("case", SEEN_BAD)
+async def test_whatever_was_refused_can_be_looked_at_by_who_must_mend_it(desk: Desk, case: str) -> None:
+    await decided(desk, *SEEN_BAD[case])
+    for page in await pages_of_the_newest(desk):
+        assert "Từ chối" in page
+
+
+async def decided(desk: Desk, body: bytes, headers: dict[str, str]) -> None:
+    answer = await post(desk, body, **headers)
+    assert (await verdict(desk, answer.json()["events"][0]))["state"] == "rejected"
+
+
+async def pages_of_the_newest(desk: Desk) -> list[str]:
+    async with desk.database.read() as session:
+        [row] = await listed(session)
+    answers = [await desk.see(OPERATOR, path) for path in ("/partners/kho-bac", f"/inbound/{row.id}")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    return [answer.text for answer in answers]
+
+
+async def test_an_event_in_binary_mode_that_cannot_be_read_is_mended_with_its_attributes(desk: Desk) -> None:
+    await decided(desk, b'{"value": 1, "value": 2}', binary("s%E1%BA%BF"))
+    page = (await desk.see(OWNER, "/partners/kho-bac")).text
+    shown = html.unescape(re.search(r'<textarea id="mend-.*?>(.*?)</textarea>', page, re.DOTALL)[1])
+    assert json.loads(shown.replace('"value": 1, ', "")) == {
+        "specversion": "1.0", "id": "sế", "source": "//x.example", "type": "inbound.indicator.observed.v1", "data": {"value": 2},
+    }  # fmt: skip
+
+
+async def test_each_event_without_an_id_counts_as_one_in_the_rate(desk: Desk) -> None:
+    nameless = [{name: value for name, value in whole("", observed(str(n))).items() if name != "id"} for n in range(3)]
+    assert await send(desk, whole("a", observed("30")), *nameless) == ["accepted", "rejected", "rejected", "rejected"]
+    async with desk.database.read() as session:
+        day = await day_of(session, "kho-bac", OPENED)
+    assert (day.sent, day.taken) == (4, 1)
 
 
 async def test_a_refused_trial_is_not_offered_to_be_sent_as_an_official_event(desk: Desk) -> None:

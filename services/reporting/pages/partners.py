@@ -1,6 +1,5 @@
 """A partner's page: what became of its events today, what to mend, how to send and hear, and a place to try an event out."""
 
-import json
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, NamedTuple
 
@@ -11,6 +10,7 @@ from services.reporting import admissions, door, guides, ledger, participants, q
 from services.reporting.forms import Reading
 from services.reporting.guides import Place
 from services.reporting.ledger import Span
+from services.reporting.pages.bodies import pretty, whole
 from services.reporting.pages.reconcile import READERS
 from services.reporting.pages.words import PARTNER_STATES
 from services.reporting.partner_api import checked
@@ -18,7 +18,7 @@ from services.reporting.states import State
 from shared import audit
 from shared.clock import LOCAL, local_date
 from shared.database import ReadSession
-from shared.delivery import STRUCTURED, attributes_of
+from shared.delivery import STRUCTURED
 from shared.events import catalogue
 from shared.events.registration import Role
 from shared.events.reporting import IndicatorObserved
@@ -145,24 +145,9 @@ async def _page(
     return render(
         request, "partner.html", campaign=found, partner=partner, admission=admission, day=day, rows=rows, states=PARTNER_STATES, mend=mend,
         wanted=chosen, older=older, today=local_date(here.now()), beside=[chosen.day - DAY, chosen.day + DAY], parked=parked,
-        state_of=ledger.state_of, is_late=ledger.is_late, whole=_whole, may_send=may_send(officer, partner), pasted=pasted, faults=faults,
+        state_of=ledger.state_of, is_late=ledger.is_late, whole=whole, may_send=may_send(officer, partner), pasted=pasted, faults=faults,
         outcome=outcome,
     )  # fmt: skip
-
-
-def _whole(row: Any) -> str:
-    """A refused event as one that can be mended and sent: structured, whatever mode it came in. Of what cannot be read, what is there."""
-    text: str = row.body.decode("utf-8", "replace")
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    attributes = attributes_of(row.headers)
-    return _pretty(attributes | {"data": body} if attributes else body)
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 @router.get("/partners/{client}/guide")
@@ -176,7 +161,7 @@ async def guide(request: Request, here: Here, officer: SignedIn, client: str) ->
     allowed = tuple(partner.types) if partner.types is not None else (IndicatorObserved.TYPE,)
     return render(
         request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed), heard=guides.heard(place),
-        listening=guides.listening(place), signing=guides.signing(place), signs=bool(admission and admission.signing_keys), pretty=_pretty,
+        listening=guides.listening(place), signing=guides.signing(place), signs=bool(admission and admission.signing_keys), pretty=pretty,
         web=place.web,
     )  # fmt: skip
 
