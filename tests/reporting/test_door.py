@@ -21,6 +21,7 @@ from nats.js.api import StreamConfig
 from services.reporting import door
 from services.reporting.examples import event as example
 from services.reporting.observations import of_unit
+from shared import streams
 from shared.events.contract import REGISTRY, inbound_types
 from shared.events.registration import PartnerAdmitted, PartnerKey, PartnerRevoked
 from shared.events.reporting import EventRejected, ObservationAccepted
@@ -107,6 +108,19 @@ async def test_over_nats_and_over_http_the_same_event_is_one_event(desk: Desk) -
     await sent(desk, json.dumps(observed("31")), **binary("e-2"))
     found = (await desk.client.get("/reporting/api/events", headers={"authorization": f"Bearer {KEY}"})).json()
     assert [(row["id"], row["repeats"]) for row in found] == [("e-2", 0), ("e-1", 1)]
+
+
+async def test_over_nats_a_mended_event_and_another_body_come_in_under_the_message_id_of_the_first(desk: Desk) -> None:
+    """The broker drops what repeats a message id and tells its sender nothing but a receipt; whether it is the same is ours to say."""
+    connection = await nats.connect(desk.service.settings.nats_url)
+    states = []
+    for value in ("x", "30", "31", "30"):
+        subject, headers = f"inbound.kho-bac.{KIND.removeprefix('inbound.')}", {"content-type": STRUCTURED, "Nats-Msg-Id": "e-1"}
+        stored = await connection.jetstream().publish(subject, json.dumps(whole("e-1", observed(value))).encode(), headers=headers)
+        states.append((stored.duplicate, (await verdict(desk, {"href": f"/reporting/api/events/{stored.stream}:{stored.seq}"}))["state"]))
+        await asyncio.sleep(streams.INBOUND_DUPLICATE_SECONDS)
+    await connection.close()
+    assert states == [(None, "rejected"), (None, "accepted"), (None, "conflict"), (None, "duplicate")]
 
 
 @pytest.mark.parametrize("key", ["", "x", "thidua.kho-bac.wrong", "thidua..", "thidua.nobody.secret", KEY + " ", "thidua.thue.secret2"])
