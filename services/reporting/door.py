@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 from services.reporting.envelopes import SANDBOX, UNREADABLE
 from services.reporting.intake import receipt_at
+from services.reporting.mending import MENDS
 from shared import streams
 from shared.delivery import STRUCTURED, Inbound
 from shared.messages import Fault, Message, Overloaded, Refused
@@ -79,6 +80,11 @@ def unpack(client: str, headers: Mapping[str, str], body: bytes, *, sandbox: boo
     if content_type.startswith(STRUCTURED):
         return [_structured(client, passed, body, sandbox)]
     return [Inbound(_subject(client, headers.get("ce-type", ""), sandbox), passed, body)]
+
+
+def mending(message: Inbound, row: str) -> Inbound:
+    """The message as one that takes the place of a refused event, named by our id of it."""
+    return replace(message, headers=message.headers | {MENDS: row})
 
 
 def kept(headers: Mapping[str, str]) -> dict[str, str]:

@@ -112,25 +112,37 @@ async def _delay(session: ReadSession, came: Sequence[ColumnElement[bool]]) -> f
 
 
 class Span(NamedTuple):
-    """Which of a client's events are wanted: of a stretch of time, in a state if one is named, and before the one that was seen last."""
+    """Which of a client's events are wanted: of a stretch of time, in a state, before the one that was seen last; trials, none, or (None) both."""
 
     client: str
-    since: datetime
-    until: datetime
+    since: datetime | None = None
+    until: datetime | None = None
     state: str = ""
     after: str = ""
+    sandbox: bool | None = None
 
 
 async def page(session: ReadSession, span: Span, limit: int) -> tuple[Sequence[Any], str]:
-    """A page of a client's events, trials too, the newest first and without bodies; and `after` of the next page, empty at the end."""
+    """A page of a client's events, the newest first and without bodies; and `after` of the next page, empty at the end."""
     columns = [column for column in inbound.c if column.name not in {"body", "headers"}]
-    query = select(*columns).where(inbound.c.client == span.client, inbound.c.received_at >= span.since, inbound.c.received_at < span.until)
-    if span.state:
-        query = query.where(_in_state(span.state))
-    if last := await session.scalar(select(inbound.c.received_at).where(inbound.c.id == span.after, inbound.c.client == span.client)):
-        query = query.where(or_(inbound.c.received_at < last, and_(inbound.c.received_at == last, inbound.c.id < span.after)))
+    query = select(*columns).where(inbound.c.client == span.client, *_within(span), *await before(session, span.client, span.after))
     rows = (await session.execute(query.order_by(inbound.c.received_at.desc(), inbound.c.id.desc()).limit(limit + 1))).all()
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else ""
+
+
+def _within(span: Span) -> list[ColumnElement[bool]]:
+    found = [inbound.c.received_at >= span.since] if span.since else []
+    found += [inbound.c.received_at < span.until] if span.until else []
+    found += [_in_state(span.state)] if span.state else []
+    return found + ([] if span.sandbox is None else [func.coalesce(inbound.c.sandbox, False).is_(span.sandbox)])
+
+
+async def before(session: ReadSession, client: str, after: str) -> list[ColumnElement[bool]]:
+    """The condition for what came before a client's event, in a list from the newest on; none where the list begins."""
+    last = await session.scalar(select(inbound.c.received_at).where(inbound.c.id == after, inbound.c.client == client)) if after else None
+    if last is None:
+        return []
+    return [or_(inbound.c.received_at < last, and_(inbound.c.received_at == last, inbound.c.id < after))]
 
 
 def _in_state(state: str) -> ColumnElement[bool]:
@@ -139,9 +151,3 @@ def _in_state(state: str) -> ColumnElement[bool]:
     if state == SUPERSEDED:
         return inbound.c.superseded_by.is_not(None)
     return and_(inbound.c.state == state, inbound.c.superseded_by.is_(None))
-
-
-async def to_mend(session: ReadSession, client: str, limit: int = 50) -> Sequence[Any]:
-    """A partner's refused events that have not come again mended, newest first, whole. No trials: what is sent from here is official."""
-    query = select(inbound).where(inbound.c.client == client, inbound.c.state == State.REJECTED, inbound.c.superseded_by.is_(None), IN_EARNEST)
-    return (await session.execute(query.order_by(inbound.c.received_at.desc()).limit(limit))).all()

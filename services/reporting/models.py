@@ -218,9 +218,11 @@ inbound = Table(
     Column("effect_revision", Integer),
     Column("superseded_by", String(36)),
     Column("trial", Integer),
+    Column("handled_at", Instant),
 )
 """`receipt`: its place in the stream; `happened_at`: by its own words; `effect`: what it became, as kind:id; `superseded_by`: a later event;
-`trial`: of a trial, in which of its client's sandboxes it was, once that is over."""
+`trial`: of a trial, in which of its client's sandboxes it was, once that is over; `handled_at`: when a person said of a refused one that
+nothing more is to be done."""
 Index("inbound_of_client", inbound.c.client, inbound.c.received_at)
 Index("inbound_receipt", inbound.c.receipt)
 Index("inbound_effect", inbound.c.effect)

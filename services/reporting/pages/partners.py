@@ -3,10 +3,10 @@
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.reporting import admissions, door, guides, ledger, participants, queues, scope
+from services.reporting import admissions, door, guides, ledger, mending, participants, queues, scope
 from services.reporting.forms import Reading
 from services.reporting.guides import Place
 from services.reporting.ledger import Span
@@ -34,6 +34,7 @@ DAY = timedelta(days=1)
 SENDERS = (Role.CLERK, Role.HEAD)
 """Of the unit that answers for the system; the operator may send for it as well."""
 SHOWN = 50
+MENDED_AT_ONCE = 20
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -44,11 +45,22 @@ class NoForm(Refused):
 
 
 class Wanted(NamedTuple):
-    """Which part of the events the reader asked to see."""
+    """Which part of the events the reader asked to see; `mend`: after which of those that wait to be mended."""
 
     day: date
-    state: str
-    after: str
+    state: str = ""
+    after: str = ""
+    mend: str = ""
+
+
+class Pasted(NamedTuple):
+    """An event in an editor; `row`: of the refused event that it is to take the place of."""
+
+    event: str = ""
+    row: str = ""
+
+
+NOTHING = Pasted()
 
 
 @router.get("/partners")
@@ -63,7 +75,8 @@ async def listed(request: Request, here: Here, officer: SignedIn) -> HTMLRespons
 
 @router.get("/partners/{client}")
 async def shown(
-    request: Request, here: Here, officer: SignedIn, client: str, day: Annotated[str, Query(max_length=10)] = "", state: str = "", after: str = ""
+    request: Request, here: Here, officer: SignedIn, client: str,
+    day: Annotated[str, Query(max_length=10)] = "", state: str = "", after: str = "", mend: str = "",
 ) -> HTMLResponse:
     """A system's events of a day, a page of them, and what to mend."""
     try:
@@ -74,23 +87,23 @@ async def shown(
         page = await _page(request, here, officer, client, faults=refused.faults)
         page.status_code = refused.status
         return page
-    wanted = Wanted(chosen or local_date(here.now()), state if state in PARTNER_STATES else "", after)
+    wanted = Wanted(chosen or local_date(here.now()), state if state in PARTNER_STATES else "", after, mend)
     return await _page(request, here, officer, client, wanted)
 
 
 @router.post("/partners/{client}/events", response_model=None)
 async def send(request: Request, here: Here, officer: SignedIn, client: str) -> Response:
     """Check an event that was pasted or mended, or send it by the same way as the system itself."""
-    pasted = ""
+    pasted = Pasted()
     try:
         _must_be_form(request)
         form = await request.form()
-        pasted, sending = str(form.get("event", "")), form.get("do") == "send"
+        pasted, sending = Pasted(str(form.get("event", "")), str(form.get("row", ""))), form.get("do") == "send"
         async with here.database.read() as session:
             partner = await visible(session, officer, client)
         if sending:
             must_send(officer, partner)
-        outcome = await _send(here, officer, client, pasted) if sending else await _check(here, client, pasted)
+        outcome = await _send(here, officer, client, pasted) if sending else await _check(here, client, pasted.event)
     except Refused as refused:
         if refused.status not in {413, 415, 422, 429, 503}:
             raise
@@ -98,6 +111,15 @@ async def send(request: Request, here: Here, officer: SignedIn, client: str) -> 
         page.status_code = refused.status
         return page
     return await _page(request, here, officer, client, pasted=pasted, outcome=outcome)
+
+
+@router.post("/partners/{client}/settled")
+async def settle(here: Here, officer: SignedIn, client: str, row: Annotated[str, Form(max_length=36)]) -> RedirectResponse:
+    """Take a refused event out of the inbox: nothing more is to be done."""
+    async with here.database.write() as session:
+        must_send(officer, await visible(session, officer, client))
+        await mending.settle(session, officer, client, row, here.now())
+    return RedirectResponse(f"/reporting/partners/{client}#mend", 303)
 
 
 def _must_be_form(request: Request) -> None:
@@ -113,13 +135,13 @@ async def _check(here: Service, client: str, pasted: str) -> Message:
     return Message("Sự kiện này sẽ được nhận.")
 
 
-async def _send(here: Service, officer: Officer, client: str, pasted: str) -> Message:
+async def _send(here: Service, officer: Officer, client: str, pasted: Pasted) -> Message:
     async with here.database.read() as session:
         admission = await admissions.of_client(session, client)
     if admission and admission.signing_keys:
         raise Refused(Fault("", Message("Hệ thống này ký sự kiện của mình."), Message("Hãy sửa ở hệ thống rồi ký và gửi lại từ đó.")))
-    messages = door.unpack(client, {"content-type": STRUCTURED}, pasted.encode())
-    [receipt] = await door.pass_on(here.jetstream, client, messages)
+    [message] = door.unpack(client, {"content-type": STRUCTURED}, pasted.event.encode())
+    [receipt] = await door.pass_on(here.jetstream, client, [door.mending(message, pasted.row) if pasted.row else message])
     async with here.database.write() as session:
         await audit.record(session, officer, "partner.event-sent", client, here.now(), receipt=receipt)
     return Message("Đã gửi, biên nhận {receipt}. Hãy tải lại trang để xem kết quả.", receipt=receipt)
@@ -127,24 +149,24 @@ async def _send(here: Service, officer: Officer, client: str, pasted: str) -> Me
 
 async def _page(
     request: Request, here: Service, officer: Officer, client: str, wanted: Wanted | None = None,
-    pasted: str = "", faults: tuple[Fault, ...] = (), outcome: Message | None = None,
+    pasted: Pasted = NOTHING, faults: tuple[Fault, ...] = (), outcome: Message | None = None,
 ) -> HTMLResponse:  # fmt: skip
-    chosen = wanted or Wanted(local_date(here.now()), "", "")
+    chosen = wanted or Wanted(local_date(here.now()))
     since, until = _midnight(chosen.day), _midnight(chosen.day + DAY)
     async with here.database.read() as session:
         partner = await visible(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
         admission = await admissions.of_client(session, client)
         day = await ledger.day(session, client, since, until)
-        rows, older = await ledger.page(session, Span(client, since, until, chosen.state, chosen.after), SHOWN)
-        mend = await ledger.to_mend(session, client)
+        rows, older = await ledger.page(session, Span(client, since, until, chosen.state, chosen.after, sandbox=False), SHOWN)
+        mend, unmended = await mending.listed(session, client, chosen.mend, MENDED_AT_ONCE)
     _, parked = await queues.standing(here, client)
     if parked:
         for state in (ledger.RECEIVED, State.PARKED):
             day.states[state] += parked.number
     return render(
         request, "partner.html", campaign=found, partner=partner, admission=admission, day=day, rows=rows, states=PARTNER_STATES, mend=mend,
-        wanted=chosen, older=older, today=local_date(here.now()), beside=[chosen.day - DAY, chosen.day + DAY], parked=parked,
+        unmended=unmended,        wanted=chosen, older=older, today=local_date(here.now()), beside=[chosen.day - DAY, chosen.day + DAY], parked=parked,
         state_of=ledger.state_of, is_late=ledger.is_late, whole=whole, may_send=may_send(officer, partner), pasted=pasted, faults=faults,
         outcome=outcome,
     )  # fmt: skip
