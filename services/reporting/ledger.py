@@ -1,7 +1,7 @@
 """What partners sent, read: lists, one event whole, and the counts that must add up. What was only tried out counts for itself."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -9,11 +9,14 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from services.reporting.models import inbound
 from services.reporting.states import State
+from shared.clock import LOCAL
 from shared.database import ReadSession
 from shared.messages import Fault, Message, NotFound
 
 RECEIVED, SUPERSEDED, DUPLICATE = "received", "superseded", "duplicate"
 """States that no row has: in the stream and not decided yet; replaced by a later event; the same again, counted at the first."""
+STATES = (*State, SUPERSEDED, DUPLICATE)
+"""By which a list can be narrowed."""
 SAMPLE = 500
 """So many of a day's events tell how long they are on their way."""
 LATE_AFTER = timedelta(days=3)
@@ -40,6 +43,12 @@ async def by_receipt(session: ReadSession, client: str, receipt: str) -> Any:
 def state_of(row: Any) -> str:
     """What became of an event, as its sender sees it."""
     return SUPERSEDED if row.superseded_by else str(row.state)
+
+
+def bounds(day: date) -> tuple[datetime, datetime]:
+    """When a day begins, and the next one."""
+    begins = datetime.combine(day, time(), LOCAL)
+    return begins, datetime.combine(day + timedelta(days=1), time(), LOCAL)
 
 
 def is_late(row: Any) -> bool:

@@ -5,12 +5,15 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import BaseModel
 
 from services.reporting import admissions, answers, door, envelopes, ledger, queues, verdicts
 from services.reporting.arrivals import Case
 from services.reporting.door import Turnstile
 from services.reporting.examples import REQUEST_BODY
+from services.reporting.forms import Reading
+from services.reporting.ledger import Span
 from services.reporting.states import State
 from shared import streams
 from shared.delivery import Inbound
@@ -115,11 +118,35 @@ def _told(faults: list[Fault], language: str) -> list[dict[str, str]]:
     return [{"field": fault.field, "reason": fault.render(language)} for fault in faults]
 
 
-@router.get("/events")
-async def listed(here: Here, client: Partner, state: str = "", limit: int = 100) -> list[dict[str, Any]]:
-    """The partner's own events, newest first, with what became of each."""
+class Wanted(BaseModel):
+    """Which of its events a partner asks for."""
+
+    state: Annotated[str, Query(description=f"Only in this state: {', '.join(ledger.STATES)}. `duplicate`: those that came again.")] = ""
+    day: Annotated[str, Query(max_length=10, description="Only of this day in Viet Nam, as yyyy-mm-dd.")] = ""
+    after: Annotated[str, Query(max_length=36, description="Where the page before ended: follow the `Link` header with rel=next.")] = ""
+    sandbox: Annotated[bool | None, Query(description="Only what was tried out, or only what was not; both by default.")] = None
+    limit: Annotated[int, Query(description=f"Events on a page, {ANSWER_LIMIT} at most.")] = 100
+
+    def span(self, client: str) -> Span:
+        """What is asked for; raises `Refused` with every fault."""
+        reading = Reading({"state": self.state, "day": self.day})
+        state = reading.choice("state", ledger.STATES) if self.state else ""
+        day = reading.day("day") if self.day else None
+        reading.done()
+        since, until = ledger.bounds(day) if day else (None, None)
+        return Span(client, since, until, state, self.after, self.sandbox)
+
+
+LINKED: dict[int | str, dict[str, Any]] = {200: {"headers": {"Link": {"description": "The next page, rel=next; absent on the last.", "schema": {"type": "string"}}}}}
+
+
+@router.get("/events", responses=LINKED)
+async def listed(request: Request, response: Response, here: Here, client: Partner, wanted: Annotated[Wanted, Query()]) -> list[dict[str, Any]]:
+    """The partner's own events, newest first, with what became of each. The `Link` header leads to the next page."""
     async with here.database.read() as session:
-        rows = await ledger.listed(session, state, client, min(max(limit, 1), ANSWER_LIMIT))
+        rows, older = await ledger.page(session, wanted.span(client), min(max(wanted.limit, 1), ANSWER_LIMIT))
+    if older:
+        response.headers["link"] = f'<{request.url.path}?{request.url.include_query_params(after=older).query}>; rel="next"'
     return [_answer(row) for row in rows]
 
 

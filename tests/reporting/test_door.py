@@ -22,6 +22,7 @@ from services.reporting import door
 from services.reporting.examples import event as example
 from services.reporting.observations import of_unit
 from shared import streams
+from shared.clock import local_date
 from shared.events.contract import REGISTRY, inbound_types
 from shared.events.registration import PartnerAdmitted, PartnerKey, PartnerRevoked
 from shared.events.reporting import EventRejected, ObservationAccepted
@@ -298,6 +299,43 @@ async def test_in_the_sandbox_an_event_is_judged_and_becomes_a_figure_of_the_sha
     found = await verdict(desk, answer.json()["events"][0])
     assert (found["state"], found["sandbox"], found["subject"]) == ("accepted", True, "inbound.kho-bac.sandbox.indicator.observed.v1")
     assert [event.campaign for event in await said(desk.database, ObservationAccepted)] == [shadow_of(world.CODE, "kho-bac")]
+
+
+async def listed(desk: Desk, path: str = "/reporting/api/events") -> httpx.Response:
+    return await desk.client.get(path, headers={"authorization": f"Bearer {KEY}"})
+
+
+async def test_a_partners_list_is_narrowed_by_state_and_day_and_paged_through_by_links(desk: Desk) -> None:
+    for number in range(5):
+        await sent(desk, json.dumps(observed(str(30 + number))), **binary(f"e-{number}"))
+    await sent(desk, json.dumps(observed("34")), **binary("e-4"))
+    await verdict(desk, (await post(desk, json.dumps(observed("30")), path="sandbox/events", **binary("t"))).json()["events"][0])
+    today, ids = f"{local_date(NOW)}", ["e-4", "e-3", "e-2", "e-1", "e-0"]
+    for query, wanted in (
+        ("?state=superseded", ids[1:]), ("?state=duplicate", ids[:1]), ("?state=accepted&sandbox=false", ids[:1]), ("?sandbox=true", ["t"]),
+        (f"?day={today}", ["t", *ids]), ("?day=2023-07-01", []),
+    ):  # fmt: skip
+        answer = await listed(desk, f"/reporting/api/events{query}")
+        assert ([row["id"] for row in answer.json()], "link" in answer.headers) == (wanted, False), query
+    seen, path = [], f"/reporting/api/events?day={today}&sandbox=false&limit=2"
+    while path:
+        answer = await listed(desk, path)
+        seen.append([row["id"] for row in answer.json()])
+        path = answer.links.get("next", {}).get("url", "")
+    assert seen == [ids[:2], ids[2:4], ids[4:]]
+
+
+@pytest.mark.parametrize(("query", "field"), [("state=x", "state"), ("day=2023-02-31", "day")])
+async def test_a_list_that_cannot_be_narrowed_so_is_refused_with_the_choices(desk: Desk, query: str, field: str) -> None:
+    answer = await listed(desk, f"/reporting/api/events?{query}")
+    assert (answer.status_code, [fault["field"] for fault in answer.json()["faults"]]) == (422, [field])
+
+
+async def test_the_openapi_document_tells_how_a_list_is_narrowed_and_paged(desk: Desk) -> None:
+    asked = (await desk.client.get("/reporting/api/openapi.json")).json()["paths"]["/reporting/api/events"]["get"]
+    assert {one["name"] for one in asked["parameters"]} >= {"state", "day", "after", "sandbox", "limit"}
+    assert "superseded" in json.dumps(asked["parameters"])
+    assert "Link" in asked["responses"]["200"]["headers"]
 
 
 async def test_checking_tells_the_faults_and_sends_nothing(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """A partner's page: what became of its events today, what to mend, how to send and hear, and a place to try an event out."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Form, Query, Request
@@ -16,7 +16,7 @@ from services.reporting.pages.words import PARTNER_STATES
 from services.reporting.partner_api import checked
 from services.reporting.states import State
 from shared import audit
-from shared.clock import LOCAL, local_date
+from shared.clock import local_date
 from shared.database import ReadSession
 from shared.delivery import STRUCTURED
 from shared.events import catalogue
@@ -69,7 +69,7 @@ async def listed(request: Request, here: Here, officer: SignedIn) -> HTMLRespons
     async with here.database.read() as session:
         found = await participants.campaign_named(session, "")
         rows = [row for row in await scope.partners_of(session, found.code) if _may_read(officer, row)]
-        days = {row.client: await ledger.day(session, row.client, _midnight(local_date(here.now()))) for row in rows}
+        days = {row.client: await ledger.day(session, row.client, ledger.bounds(local_date(here.now()))[0]) for row in rows}
     return render(request, "partner_list.html", campaign=found, rows=rows, days=days)
 
 
@@ -152,7 +152,7 @@ async def _page(
     pasted: Pasted = NOTHING, faults: tuple[Fault, ...] = (), outcome: Message | None = None,
 ) -> HTMLResponse:  # fmt: skip
     chosen = wanted or Wanted(local_date(here.now()))
-    since, until = _midnight(chosen.day), _midnight(chosen.day + DAY)
+    since, until = ledger.bounds(chosen.day)
     async with here.database.read() as session:
         partner = await visible(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
@@ -218,7 +218,3 @@ def must_send(officer: Officer, partner: Any) -> None:
     """Raise `Forbidden` for who may not act for the system."""
     if not may_send(officer, partner):
         officer.must_hold(Role.OPERATOR)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), LOCAL)
