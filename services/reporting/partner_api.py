@@ -67,7 +67,7 @@ async def _send(request: Request, response: Response, here: Service, client: str
         return given
     account = envelopes.account_of(client, sandbox=sandbox)
     _turnstile(here).take(account, len(messages), admission.quota, wall_now())
-    receipts = await door.pass_on(here.jetstream, client, messages)
+    receipts = await door.pass_on(here, client, messages)
     answer = {"events": [{"receipt": receipt, "href": f"/reporting/api/events/{receipt}"} for receipt in receipts]}
     if key:
         async with here.database.write() as session:

@@ -18,7 +18,7 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from nats.js.api import StreamConfig
 
-from services.reporting import door
+from services.reporting import door, ledger
 from services.reporting.examples import event as example
 from services.reporting.observations import of_unit
 from shared import streams
@@ -29,6 +29,8 @@ from shared.events.reporting import EventRejected, ObservationAccepted
 from shared.messages import Refused
 from shared.security import wall_now
 from shared.shadows import shadow_of
+from shared.telemetry import trace_id_of
+from shared.web import paths
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
 from tests.reporting.world import COMMUNE, OPENED, hear, observed, said
@@ -91,6 +93,28 @@ async def test_binary_and_structured_mode_and_a_batch_end_in_the_same_stream_wit
     states = [(await verdict(desk, one))["state"] for one in answer.json()["events"]]
     assert states == ["superseded", "superseded", "accepted", "rejected"]
     assert len(await said(desk.database, ObservationAccepted)) == 5
+
+
+async def traces_of(desk: Desk, headers: dict[str, str], *events: Any) -> dict[str, str]:
+    """Trace ids by event id, once all are decided."""
+    answer = await post(desk, json.dumps(events[0] if len(events) == 1 else events), **headers)
+    for receipt in answer.json()["events"]:
+        await verdict(desk, receipt)
+    async with desk.database.read() as session:
+        return {row.event: trace_id_of(row.traceparent) for row in await ledger.listed(session)}
+
+
+async def test_each_event_of_a_batch_has_a_path_of_its_own_and_one_alone_that_of_its_request(desk: Desk) -> None:
+    traces = await traces_of(desk, {"content_type": BATCH}, *(whole(f"b-{n}", observed(str(30 + n))) for n in range(3)))
+    assert len(set(traces.values())) == 3
+    for event in await said(desk.database, ObservationAccepted):
+        trace = traces[f"b-{event.value - 30}"]
+        async with desk.database.read() as session:
+            kinds = [step.type for step in await paths.steps(session, trace)]
+        assert kinds == ["inbound", ObservationAccepted.TYPE]
+    given = "4bf92f3577b34da6a3ce929d0e0e4736"
+    alone = await traces_of(desk, {"content_type": STRUCTURED, "traceparent": f"00-{given}-00f067aa0ba902b7-01"}, whole("alone"))
+    assert alone["alone"] == given
 
 
 async def test_a_number_in_a_batch_is_passed_on_digit_by_digit(desk: Desk) -> None:

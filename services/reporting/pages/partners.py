@@ -141,7 +141,7 @@ async def _send(here: Service, officer: Officer, client: str, pasted: Pasted) ->
     if admission and admission.signing_keys:
         raise Refused(Fault("", Message("Hệ thống này ký sự kiện của mình."), Message("Hãy sửa ở hệ thống rồi ký và gửi lại từ đó.")))
     [message] = door.unpack(client, {"content-type": STRUCTURED}, pasted.event.encode())
-    [receipt] = await door.pass_on(here.jetstream, client, [door.mending(message, pasted.row) if pasted.row else message])
+    [receipt] = await door.pass_on(here, client, [door.mending(message, pasted.row) if pasted.row else message])
     async with here.database.write() as session:
         await audit.record(session, officer, "partner.event-sent", client, here.now(), receipt=receipt)
     return Message("Đã gửi, biên nhận {receipt}. Hãy tải lại trang để xem kết quả.", receipt=receipt)
