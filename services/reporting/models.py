@@ -235,6 +235,19 @@ OF_CLIENT = inbound.c.client.concat("") == bindparam("client")
 """Of a partner, among events in a state that few are in: found by the state, for SQLite would rather read all that the partner ever sent."""
 Index("inbound_last", inbound.c.client, inbound.c.event, sqlite_where=LAST_OF_ID, postgresql_where=LAST_OF_ID)
 
+refusals = Table(
+    "door_refusals",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("status", Integer, primary_key=True),
+    Column("reason", String(255), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("faults", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+"""Requests that the HTTP door refused whole. `reason`: the sentence in Vietnamese before anything is filled in; `faults`: those of the last one."""
+
 trials = Table(
     "trials",
     metadata,

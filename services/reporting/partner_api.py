@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 
-from services.reporting import admissions, answers, door, envelopes, ledger, queues, verdicts
+from services.reporting import admissions, answers, door, envelopes, ledger, queues, refusals, verdicts
 from services.reporting.arrivals import Case
 from services.reporting.door import Turnstile
 from services.reporting.examples import REQUEST_BODY
@@ -16,8 +17,9 @@ from services.reporting.forms import Reading
 from services.reporting.ledger import Span
 from services.reporting.states import State
 from shared import streams
+from shared.clock import local_date
 from shared.delivery import Inbound
-from shared.messages import Fault, Forbidden, Message, NotFound
+from shared.messages import Fault, Forbidden, Message, NotFound, Refused
 from shared.security import is_private, wall_now
 from shared.service import Here, Service
 from shared.web.pages import language_of
@@ -30,6 +32,7 @@ ANSWER_LIMIT = 500
 
 async def partner_of(request: Request) -> str:
     """FastAPI dependency: the client whose API key the request shows. A key that others could read on the way is not even looked at."""
+    request.state.by_key = True
     if not is_private(request):
         cure = Message("Hãy dùng địa chỉ https, và đổi khóa đã gửi đi.")
         raise Forbidden(Fault("authorization", Message("Kết nối chưa được mã hóa nên không nhận khóa."), cure))
@@ -44,13 +47,25 @@ Partner = Annotated[str, Depends(partner_of)]
 @router.post("/events", status_code=202, openapi_extra=REQUEST_BODY)
 async def send(request: Request, response: Response, here: Here, client: Partner, idempotency_key: Annotated[str, Header()] = "") -> dict[str, Any]:
     """Send one event (binary or structured mode) or a batch. 202 with a receipt for each, once the broker has them on its disk."""
-    return await _send(request, response, here, client, idempotency_key, sandbox=False)
+    with refused_counted(here, client):
+        return await _send(request, response, here, client, idempotency_key, sandbox=False)
 
 
 @router.post("/sandbox/events", status_code=202, openapi_extra=REQUEST_BODY)
 async def try_out(request: Request, response: Response, here: Here, client: Partner, idempotency_key: Annotated[str, Header()] = "") -> dict[str, Any]:
     """The same as a trial: judged in full, recorded, and without any effect on official figures."""
-    return await _send(request, response, here, client, idempotency_key, sandbox=True)
+    with refused_counted(here, client):
+        return await _send(request, response, here, client, idempotency_key, sandbox=True)
+
+
+@contextmanager
+def refused_counted(here: Service, client: str) -> Iterator[None]:
+    """Count a request that is refused whole, where its sender sees it: of what becomes no event there is no other trace."""
+    try:
+        yield
+    except Refused as refused:
+        refusals.tally_of(here).count(client, refused, here.now())
+        raise
 
 
 async def _send(request: Request, response: Response, here: Service, client: str, key: str, *, sandbox: bool) -> dict[str, Any]:
@@ -167,6 +182,20 @@ async def one(here: Here, client: Partner, receipt: str) -> dict[str, Any]:
     if parked is None or int(sequence) < parked.first:
         return {"receipt": receipt, "state": ledger.RECEIVED, "faults": []}
     return {"receipt": receipt, "state": State.PARKED, "faults": verdicts.written([parked.reason])}
+
+
+Day = Annotated[str, Query(max_length=10, description="A day in Viet Nam, as yyyy-mm-dd; today by default.")]
+
+
+@router.get("/refusals")
+async def refused(here: Here, client: Partner, day: Day = "") -> list[dict[str, Any]]:
+    """The partner's requests of a day that were refused whole, so that no event came of them: how often, by status and reason."""
+    reading = Reading({"day": day})
+    chosen = reading.day("day") if day else None
+    reading.done()
+    async with here.database.read() as session:
+        rows = await refusals.of_day(session, client, chosen or local_date(here.now()))
+    return [{"status": row.status, "faults": row.faults, "number": row.number, "last_at": row.at} for row in rows]
 
 
 @router.get("/pace")

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+import html
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -18,13 +19,13 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from nats.js.api import StreamConfig
 
-from services.reporting import door, ledger
+from services.reporting import door, ledger, refusals
 from services.reporting.examples import event as example
 from services.reporting.observations import of_unit
 from shared import streams
 from shared.clock import local_date
 from shared.events.contract import REGISTRY, inbound_types
-from shared.events.registration import PartnerAdmitted, PartnerKey, PartnerRevoked
+from shared.events.registration import PartnerAdmitted, PartnerKey, PartnerRevoked, Role
 from shared.events.reporting import EventRejected, ObservationAccepted
 from shared.messages import Refused
 from shared.security import wall_now
@@ -323,6 +324,52 @@ async def test_in_the_sandbox_an_event_is_judged_and_becomes_a_figure_of_the_sha
     found = await verdict(desk, answer.json()["events"][0])
     assert (found["state"], found["sandbox"], found["subject"]) == ("accepted", True, "inbound.kho-bac.sandbox.indicator.observed.v1")
     assert [event.campaign for event in await said(desk.database, ObservationAccepted)] == [shadow_of(world.CODE, "kho-bac")]
+
+
+TURNED_AWAY: dict[str, tuple[bytes, dict[str, str], int]] = {
+    "too large": (b"x" * 2_000_001, binary(), 413),
+    "compressed": (gzip.compress(b"{}"), binary(content_encoding="gzip"), 415),
+    "no batch": (b"{}", {"content_type": BATCH}, 422),
+    "too fast": (json.dumps([whole("a"), whole("b"), whole("c")]).encode(), {"content_type": BATCH}, 429),
+}
+
+
+@pytest.mark.parametrize("case", TURNED_AWAY)
+async def test_what_the_door_turns_away_leaves_its_sender_a_count_and_a_reason(desk: Desk, case: str, caplog) -> None:
+    body, headers, status = TURNED_AWAY[case]
+    await hear(desk.database, admitted("kho-bac", KEY, revision=2, quota=4))
+    if status == 429:
+        assert (await post(desk, body, **headers)).status_code == 202
+    for path in ("events", "sandbox/events", "events"):
+        assert (await post(desk, body, path=path, **headers)).status_code == (202 if (status, path) == (429, "sandbox/events") else status)
+    told = await turned_away(desk, 2 if status == 429 else 3)
+    assert told["status"] == status
+    assert all(fault["vi"] and fault["en"] for fault in told["faults"])
+    assert "not kept" not in caplog.text
+    assert (await listed(desk, "/reporting/api/refusals?day=2023-07-01")).json() == []
+    page = await desk.see(world.officer(COMMUNE, Role.OPERATOR), "/partners/kho-bac")
+    assert ("không thành sự kiện" in page.text, told["faults"][0]["vi"] in html.unescape(page.text)) == (True, True)
+    assert (await desk.client.get("/reporting/api/refusals", headers={"authorization": f"Bearer {OTHER_KEY}"})).json() == []
+
+
+async def turned_away(desk: Desk, number: int) -> dict[str, Any]:
+    """The one reason of today, once it was counted so often: the service's job writes it."""
+    async with asyncio.timeout(10):
+        while not (found := (await listed(desk, "/reporting/api/refusals")).json()) or found[0]["number"] < number:
+            await asyncio.sleep(0.02)
+    assert [one["number"] for one in found] == [number]
+    return found[0]
+
+
+async def test_a_count_that_could_not_be_written_is_written_later(desk: Desk, monkeypatch) -> None:
+    tally = refusals.tally_of(desk.service)
+    tally.count("kho-bac", Refused.because("Một lý do."), NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(refusals, "_write", None)
+        with pytest.raises(TypeError):
+            await tally.write(desk.service)
+    tally.count("kho-bac", Refused.because("Một lý do."), NOW)
+    assert (await turned_away(desk, 2))["faults"][0]["vi"] == "Một lý do."
 
 
 async def listed(desk: Desk, path: str = "/reporting/api/events") -> httpx.Response:

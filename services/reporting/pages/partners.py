@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.reporting import admissions, door, guides, ledger, mending, participants, queues, scope
+from services.reporting import admissions, door, guides, ledger, mending, participants, queues, refusals, scope
 from services.reporting.forms import Reading
 from services.reporting.guides import Place
 from services.reporting.ledger import Span
@@ -159,6 +159,7 @@ async def _page(
         admission = await admissions.of_client(session, client)
         day = await ledger.day(session, client, since, until)
         rows, older = await ledger.page(session, Span(client, since, until, chosen.state, chosen.after, sandbox=False), SHOWN)
+        refused = await refusals.of_day(session, client, chosen.day)
         mend, unmended = await mending.listed(session, client, chosen.mend, MENDED_AT_ONCE)
     _, parked = await queues.standing(here, client)
     if parked:
@@ -166,7 +167,7 @@ async def _page(
             day.states[state] += parked.number
     return render(
         request, "partner.html", campaign=found, partner=partner, admission=admission, day=day, rows=rows, states=PARTNER_STATES, mend=mend,
-        unmended=unmended,        wanted=chosen, older=older, today=local_date(here.now()), beside=[chosen.day - DAY, chosen.day + DAY], parked=parked,
+        unmended=unmended, refused=refused,        wanted=chosen, older=older, today=local_date(here.now()), beside=[chosen.day - DAY, chosen.day + DAY], parked=parked,
         state_of=ledger.state_of, is_late=ledger.is_late, whole=whole, may_send=may_send(officer, partner), pasted=pasted, faults=faults,
         outcome=outcome,
     )  # fmt: skip
