@@ -219,10 +219,13 @@ inbound = Table(
     Column("superseded_by", String(36)),
     Column("trial", Integer),
     Column("handled_at", Instant),
+    Column("decision", String(16)),
+    Column("decision_reason", Text),
+    Column("decision_at", Instant),
 )
 """`receipt`: its place in the stream; `happened_at`: by its own words; `effect`: what it became, as kind:id; `superseded_by`: a later event;
 `trial`: of a trial, in which of its client's sandboxes it was, once that is over; `handled_at`: when a person said of a refused one that
-nothing more is to be done."""
+nothing more is to be done; `decision`: what a person decided in registration on what became a proposal."""
 Index("inbound_of_client", inbound.c.client, inbound.c.received_at)
 Index("inbound_receipt", inbound.c.receipt)
 Index("inbound_effect", inbound.c.effect)

@@ -220,4 +220,6 @@ def _no_such() -> NotFound:
 
 def _answer(row: Any) -> dict[str, Any]:
     names = ("receipt", "type", "subject", "faults", "repeats", "sandbox", "happened_at", "received_at", "decided_at", "effect")
-    return {name: getattr(row, name) for name in names} | {"id": row.event, "state": ledger.state_of(row), "late": ledger.is_late(row)}
+    decided = {"decision": row.decision, "reason": row.decision_reason, "at": row.decision_at} if row.decision else None
+    more = {"id": row.event, "state": ledger.state_of(row), "late": ledger.is_late(row), "proposal": decided}
+    return {name: getattr(row, name) for name in names} | more

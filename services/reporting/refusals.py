@@ -1,6 +1,7 @@
 """Requests of partners that the HTTP door refused whole, so that no event came of them: counted by day and reason, for no body is kept."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,6 +15,8 @@ from shared.clock import local_date
 from shared.database import ReadSession, WriteSession, insert_new
 from shared.messages import Refused
 from shared.service import Service
+
+log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 1.0
 """What was counted in between is lost when the process is killed: a flood must not cost a transaction for each request that it is refused."""
@@ -80,7 +83,10 @@ async def keep(service: Service) -> None:
             await asyncio.sleep(WRITE_SECONDS)
             await tally_of(service).write(service)
     except asyncio.CancelledError:
-        await tally_of(service).write(service)
+        try:
+            await tally_of(service).write(service)
+        except Exception as error:  # the service stops, whether the database takes it or not
+            log.warning("refusals at the door not counted: %s", error)
         raise
 
 

@@ -24,9 +24,22 @@ from services.reporting.examples import event as example
 from services.reporting.observations import of_unit
 from shared import streams
 from shared.clock import local_date
-from shared.events.contract import REGISTRY, inbound_types
-from shared.events.registration import PartnerAdmitted, PartnerKey, PartnerRevoked, Role
-from shared.events.reporting import EventRejected, ObservationAccepted
+from shared.events.contract import REGISTRY, Event, inbound_types
+from shared.events.registration import (
+    Decision,
+    PartnerAdmitted,
+    PartnerKey,
+    PartnerRevoked,
+    ProposalDecided,
+    Role,
+)
+from shared.events.reporting import (
+    EventRejected,
+    ObservationAccepted,
+    WorkProposed,
+    WorkReported,
+)
+from shared.identity import new_id
 from shared.messages import Refused
 from shared.security import wall_now
 from shared.shadows import shadow_of
@@ -34,6 +47,7 @@ from shared.telemetry import trace_id_of
 from shared.web import paths
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
+from tests.reporting.test_kinds import progressed
 from tests.reporting.world import COMMUNE, OPENED, hear, observed, said
 
 NOW = OPENED + timedelta(days=2)
@@ -394,6 +408,34 @@ async def test_a_partners_list_is_narrowed_by_state_and_day_and_paged_through_by
         seen.append([row["id"] for row in answer.json()])
         path = answer.links.get("next", {}).get("url", "")
     assert seen == [ids[:2], ids[2:4], ids[4:]]
+
+
+@pytest.mark.parametrize(("decision", "reason", "words"), [(Decision.CONFIRMED, "", "Được xác nhận"), (Decision.DECLINED, "Không có", "Không được xác nhận")])
+async def test_a_sender_sees_what_a_person_decided_on_its_proposal(desk: Desk, decision: Decision, reason: str, words: str) -> None:
+    await hear(desk.database, world.treasury(revision=9, types=inbound_types()))
+    operator, kind = world.officer(COMMUNE, Role.OPERATOR), WorkReported.TYPE
+    first = await sent(desk, json.dumps(progressed()), **binary("w", ce_type=kind))
+    assert (first["state"], first["proposal"]) == ("accepted", None)
+    assert "Chờ người có thẩm quyền xác nhận" in (await desk.see(operator, "/partners/kho-bac")).text
+    [proposal] = [event.proposal for event in await said(desk.database, WorkProposed)]
+    event = ProposalDecided(campaign=world.CODE, proposal=proposal, client="kho-bac", event="w", decision=decision, reason=reason, at=NOW)
+    await tell(desk, event.model_copy(update={"client": "thue", "decision": Decision.CONFIRMED}), "thue")
+    await tell(desk, event, "kho-bac")
+    async with asyncio.timeout(10):
+        while not (found := await verdict(desk, {"href": f"/reporting/api/events/{first['receipt']}"}))["proposal"]:
+            await asyncio.sleep(0.02)
+    assert found["proposal"] == {"decision": decision, "reason": reason, "at": found["proposal"]["at"]}
+    async with desk.database.read() as session:
+        [row] = await ledger.listed(session)
+    for path in ("/partners/kho-bac", f"/inbound/{row.id}"):
+        assert words in (await desk.see(operator, path)).text
+    assert reason in (await desk.see(operator, f"/inbound/{row.id}")).text
+
+
+async def tell(desk: Desk, event: Event, client: str) -> None:
+    """Let registration say something to a partner, over the broker."""
+    said_by = {"ce-id": new_id(), "ce-source": "/thidua/registration", "ce-type": event.TYPE, "ce-time": NOW.isoformat(), "ce-specversion": "1.0"}
+    await desk.service.jetstream.publish(f"{event.TYPE}.{client}", event.model_dump_json().encode(), headers=said_by)
 
 
 @pytest.mark.parametrize(("query", "field"), [("state=x", "state"), ("day=2023-02-31", "day")])

@@ -6,13 +6,24 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.reporting import admissions, door, guides, ledger, mending, participants, queues, refusals, scope
+from services.reporting import (
+    admissions,
+    door,
+    guides,
+    ledger,
+    mending,
+    participants,
+    proposals,
+    queues,
+    refusals,
+    scope,
+)
 from services.reporting.forms import Reading
 from services.reporting.guides import Place
 from services.reporting.ledger import Span
 from services.reporting.pages.bodies import pretty, whole
 from services.reporting.pages.reconcile import READERS
-from services.reporting.pages.words import PARTNER_STATES
+from services.reporting.pages.words import DECISIONS, PARTNER_STATES
 from services.reporting.partner_api import checked
 from services.reporting.states import State
 from shared import audit
@@ -168,7 +179,7 @@ async def _page(
     return render(
         request, "partner.html", campaign=found, partner=partner, admission=admission, day=day, rows=rows, states=PARTNER_STATES, mend=mend,
         unmended=unmended, refused=refused,        wanted=chosen, older=older, today=local_date(here.now()), beside=[chosen.day - DAY, chosen.day + DAY], parked=parked,
-        state_of=ledger.state_of, is_late=ledger.is_late, whole=whole, may_send=may_send(officer, partner), pasted=pasted, faults=faults,
+        decisions=DECISIONS, proposes=proposals.is_asked, state_of=ledger.state_of, is_late=ledger.is_late, whole=whole, may_send=may_send(officer, partner), pasted=pasted, faults=faults,
         outcome=outcome,
     )  # fmt: skip
 
