@@ -416,7 +416,7 @@ async def test_a_sender_sees_what_a_person_decided_on_its_proposal(desk: Desk, d
     operator, kind = world.officer(COMMUNE, Role.OPERATOR), WorkReported.TYPE
     first = await sent(desk, json.dumps(progressed()), **binary("w", ce_type=kind))
     assert (first["state"], first["proposal"]) == ("accepted", None)
-    assert "Chờ người có thẩm quyền xác nhận" in (await desk.see(operator, "/partners/kho-bac")).text
+    assert "Chờ xác nhận" in (await desk.see(operator, "/partners/kho-bac")).text
     [proposal] = [event.proposal for event in await said(desk.database, WorkProposed)]
     event = ProposalDecided(campaign=world.CODE, proposal=proposal, client="kho-bac", event="w", decision=decision, reason=reason, at=NOW)
     await tell(desk, event.model_copy(update={"client": "thue", "decision": Decision.CONFIRMED}), "thue")

@@ -51,7 +51,7 @@ PARTNER_STATES = {ledger.RECEIVED: (Message("Đã đến"), "accent")} | STATES 
     ledger.DUPLICATE: (Message("Gửi trùng"), "muted"),
 }
 DECISIONS = {
-    "": (Message("Chờ người có thẩm quyền xác nhận"), "accent"),
+    "": (Message("Chờ xác nhận"), "accent"),
     Decision.CONFIRMED: (Message("Được xác nhận"), "good"),
     Decision.DECLINED: (Message("Không được xác nhận"), "poor"),
 }
