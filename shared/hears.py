@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from shared.clock import OnTick
 from shared.database import ReadSession, WriteSession
 from shared.delivery import Meta
-from shared.events import Event
+from shared.events import REGISTRY, Event
 from shared.events.clock import MinuteTicked
 from shared.shadows import is_shadow
 
@@ -90,9 +90,14 @@ class Hears:
         return handler
 
     def producers(self) -> dict[str, list[str]]:
-        """The event types heard, sorted, by producing service."""
+        """The subjects heard, sorted, by producing service."""
         found: dict[str, list[str]] = {}
         ticks = {MinuteTicked.TYPE} if self.on_tick else set()
         for kind in sorted(self.handlers.keys() | ticks):
-            found.setdefault(kind.partition(".")[0], []).append(kind)
+            found.setdefault(kind.partition(".")[0], []).append(heard_at(REGISTRY[kind]))
         return found
+
+
+def heard_at(contract: type[Event]) -> str:
+    """The subject at which a service of ours hears an event; one that is meant for a partner, whichever it is."""
+    return f"{contract.TYPE}.>" if contract.ADDRESSED else contract.TYPE

@@ -30,8 +30,12 @@ INBOUND_MAX_MESSAGES = 1_000_000
 INBOUND_MAX_BYTES = 1 << 30
 INBOUND_MAX_AGE_SECONDS = 30 * 24 * 3600
 """What partners sent is kept by reporting once it is decided; without an end a stream would be full one day, and refuse its sender for ever."""
+INBOUND_DUPLICATE_SECONDS = 0.1
+"""The shortest that the server takes: what comes again within it under one `Nats-Msg-Id` is lost with no word to its sender, mended or not.
+Reporting tells duplicates by id and body."""
+DUPLICATE_SECONDS = 120.0
 CLOCK_MAX_MESSAGES = 50_000
-DECLARATION = 1
+DECLARATION = 2
 """Goes up by one with each change of what is declared here, so that a program knows what a newer one declared, and lets it be."""
 DECLARED_BY = "thidua-declaration"
 STREAM_FIELDS = (
@@ -74,12 +78,14 @@ def stream_configs(clients: Iterable[str], replicas: int) -> list[StreamConfig]:
         StreamConfig(
             name=stream_of_client(client), subjects=[f"inbound.{client}.>"],
             max_msgs=INBOUND_MAX_MESSAGES, max_bytes=INBOUND_MAX_BYTES, max_age=INBOUND_MAX_AGE_SECONDS, discard=DiscardPolicy.NEW,
+            duplicate_window=INBOUND_DUPLICATE_SECONDS,
         )
         for client in sorted(clients)
     ]
     for config in (*own, clock, *inbound):
         config.storage, config.retention, config.num_replicas = StorageType.FILE, RetentionPolicy.LIMITS, replicas
-        config.duplicate_window, config.metadata = 120, {DECLARED_BY: str(DECLARATION)}
+        config.duplicate_window = config.duplicate_window or DUPLICATE_SECONDS
+        config.metadata = {DECLARED_BY: str(DECLARATION)}
         config.allow_direct = True
         config.max_age = config.max_age or 0
     return [*own, clock, *inbound]

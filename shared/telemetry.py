@@ -26,7 +26,8 @@ SPAN_EVENT = "process {type}"
 SPAN_SETTLE = "settle {type}"
 SPAN_RELAY = "publish outbox"
 SPAN_LETTER = "deliver letter"
-SPANS = (SPAN_REQUEST, SPAN_BATCH, SPAN_EVENT, SPAN_SETTLE, SPAN_RELAY, SPAN_LETTER)
+SPAN_PASSED = "pass on event"
+SPANS = (SPAN_REQUEST, SPAN_BATCH, SPAN_EVENT, SPAN_SETTLE, SPAN_RELAY, SPAN_LETTER, SPAN_PASSED)
 
 # Attributes
 MESSAGING_SYSTEM = "messaging.system"
@@ -125,6 +126,14 @@ class Telemetry:
         self.certificate = Gauge(
             "thidua_certificate_expiry_timestamp_seconds", "Until when the certificate is good", ["address"], registry=r
         )
+
+    @contextmanager
+    def own_trace(self, name: str, kind: SpanKind = SpanKind.INTERNAL) -> Iterator[Span]:
+        """A span that begins a trace, linked with the span that is current around it."""
+        around = span_context(otel_context.get_current())
+        with self.span(name, Context(), kind) as span:
+            span.add_link(around)
+            yield span
 
     def shutdown(self) -> None:
         """Send what is still buffered."""

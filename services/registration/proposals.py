@@ -11,10 +11,10 @@ from services.registration import units, works
 from services.registration.loading import SuccessionRow
 from services.registration.models import Proposal, Work
 from services.registration.works import AT_WORK, Step
-from shared import audit
+from shared import audit, outbox
 from shared import units as directory
 from shared.database import ReadSession, WriteSession, insert_new
-from shared.events.registration import Role, WorkStatus
+from shared.events.registration import Decision, ProposalDecided, Role, WorkStatus
 from shared.events.reporting import ReorganisationProposed, WorkProposed
 from shared.inbox import lock
 from shared.messages import Conflict, Fault, Message, NotFound, Refused
@@ -107,7 +107,12 @@ async def _succeed(session: WriteSession, row: Proposal, now: datetime) -> None:
 
 
 async def _decide(session: WriteSession, officer: Officer, row: Proposal, state: State, now: datetime) -> Proposal:
+    """Keep the decision, and tell it to the system that proposed."""
     row.state, row.decided_by, row.decided_at = state, officer.name, now
+    told = ProposalDecided(
+        campaign=row.campaign, proposal=row.id, client=row.client, event=row.event, decision=Decision(state), reason=row.reason, at=now
+    )
+    await outbox.record(session, told, now, client=row.client)
     action = "proposal.confirmed" if state is State.CONFIRMED else "proposal.declined"
     await audit.record(session, officer, action, row.id, now, client=row.client, event=row.event, reason=row.reason)
     return row

@@ -4,26 +4,27 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import nats.errors
-from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
+from opentelemetry.trace import SpanKind
 
-from services.reporting.envelopes import SANDBOX
+from services.reporting.envelopes import SANDBOX, UNREADABLE
 from services.reporting.intake import receipt_at
+from services.reporting.mending import MENDS
 from shared import streams
 from shared.delivery import STRUCTURED, Inbound
 from shared.messages import Fault, Message, Overloaded, Refused
-from shared.telemetry import traceparent
+from shared.service import Service
+from shared.telemetry import SPAN_PASSED, traceparent
 
 BATCH = "application/cloudevents-batch+json"
 BATCH_LIMIT = 1000
 ACK_SECONDS = 5.0
-UNREADABLE = "unreadable"
-"""Where an event goes that does not say its type: it is refused there, and its sender sees it."""
 PASSED = ("content-type", "webhook-id", "webhook-timestamp", "webhook-signature")
 _TAIL = re.compile(r"[a-z0-9-]{1,40}(\.[a-z0-9-]{1,40}){0,4}")
 _BETWEEN = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
@@ -83,6 +84,11 @@ def unpack(client: str, headers: Mapping[str, str], body: bytes, *, sandbox: boo
     return [Inbound(_subject(client, headers.get("ce-type", ""), sandbox), passed, body)]
 
 
+def mending(message: Inbound, row: str) -> Inbound:
+    """The message as one that takes the place of a refused event, named by our id of it."""
+    return replace(message, headers=message.headers | {MENDS: row})
+
+
 def kept(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that belong to an event and travel with it."""
     return {name: value for name, value in headers.items() if name in PASSED or name.startswith("ce-")}
@@ -124,16 +130,14 @@ def _no_batch() -> Refused:
     return Refused(Fault("", Message("Lô phải là một danh sách JSON các sự kiện."), Message("Hãy viết dạng {example}.", example="[{…}, {…}]")))
 
 
-async def pass_on(jetstream: JetStreamContext, client: str, messages: Sequence[Inbound]) -> list[str]:
+async def pass_on(service: Service, client: str, messages: Sequence[Inbound]) -> list[str]:
     """Publish to the client's stream; returns the receipts once the broker has all of them on disk.
 
     Raises `TooFast` when the stream is full, `Overloaded` when the broker does not answer: the same request may then be sent again.
     """
     stream = streams.stream_of_client(client)
-    trace = {"traceparent": current} if (current := traceparent()) else {}
-    sending = (jetstream.publish(m.subject, m.body, timeout=ACK_SECONDS, stream=stream, headers=m.headers | trace) for m in messages)
     try:
-        return [receipt_at(stream, stored.seq) for stored in await asyncio.gather(*sending)]
+        return await asyncio.gather(*(_publish(service, stream, message, apart=len(messages) > 1) for message in messages))
     except nats.errors.MaxPayloadError:
         raise Refused(Fault("", Message("Nội dung gửi lên lớn hơn mức máy chủ NATS nhận."), Message("Hãy chia nhỏ rồi gửi lại."))) from None
     except NoStreamResponseError:
@@ -143,3 +147,12 @@ async def pass_on(jetstream: JetStreamContext, client: str, messages: Sequence[I
         raise TooFast(Fault("", problem, Message("Hãy gửi lại sau vài giây.")), 10) from None
     except nats.errors.Error:
         raise Overloaded(Fault("", Message("Máy chủ NATS chưa trả lời."), Message("Hãy gửi lại sau vài giây."))) from None
+
+
+async def _publish(service: Service, stream: str, message: Inbound, *, apart: bool) -> str:
+    """`apart`: one of several, in a trace of its own, so that the path of one shows no step of another's."""
+    with service.telemetry.own_trace(SPAN_PASSED, SpanKind.PRODUCER) if apart else nullcontext():
+        trace = {"traceparent": current} if (current := traceparent()) else {}
+        headers = message.headers | trace
+        stored = await service.jetstream.publish(message.subject, message.body, timeout=ACK_SECONDS, stream=stream, headers=headers)
+    return receipt_at(stream, stored.seq)

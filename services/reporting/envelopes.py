@@ -17,6 +17,9 @@ from shared.web.strict_json import loads
 BODY_LIMIT = 2_000_000
 ID_LIMIT = 128
 SANDBOX = "sandbox"
+UNREADABLE = "unreadable"
+"""Where an event goes at the HTTP door that does not say its type: it is refused there, and its sender sees it."""
+NO_TYPE = f"inbound.{UNREADABLE}"
 AHEAD = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
 
@@ -52,9 +55,12 @@ def read(message: Inbound, arrived: datetime | None = None) -> Envelope:
     if headers.get("content-encoding", "identity").lower() != "identity":
         faults.append(Fault("content-encoding", Message("Không nhận nội dung nén."), Message("Hãy gửi nội dung không nén.")))
     attributes, data = _content(message, headers.get("content-type", "").lower(), faults)
-    _check_attributes(attributes, faults)
-    kind = _text(attributes.get("type"))
-    _check_type(message.subject, kind, faults)
+    kind = _text(attributes.get("type")) if attributes else ""
+    if attributes is None:
+        attributes = {}
+    else:
+        _check_attributes(attributes, faults)
+        _check_type(message.subject, kind, faults)
     identity = attributes.get("id")
     usable = isinstance(identity, str) and 0 < len(identity) <= ID_LIMIT and is_sound(identity)
     return Envelope(
@@ -91,21 +97,37 @@ def _instant(given: Any) -> datetime | None:
         return None
 
 
-def _content(message: Inbound, content_type: str, faults: list[Fault]) -> tuple[Mapping[str, Any], Any]:
+def _content(message: Inbound, content_type: str, faults: list[Fault]) -> tuple[Mapping[str, Any] | None, Any]:
+    """Attributes and data. No attributes at all of a structured event that cannot be read: nothing is known of what it lacks."""
     structured = content_type.startswith(STRUCTURED)
-    attributes = {name: unquote(value) for name, value in attributes_of(message.headers).items()}
     if content_type and not structured and not content_type.startswith("application/json"):
         faults.append(Fault("content-type", Message("Chỉ nhận JSON."), Message("Hãy gửi application/json hoặc {other}.", other=STRUCTURED)))
     body = _parsed(message.body, faults)
     if not structured:
-        return attributes, body
+        return _from_headers(message.headers, faults), body
     if not isinstance(body, dict):
         if body is not None:
             faults.append(Fault("", Message("Sự kiện phải là một đối tượng JSON.")))
-        return attributes, None
+        return None, None
     if "data" not in body:
         faults.append(Fault("data", Message("Thiếu trường này.")))
-    return {name: value for name, value in body.items() if name != "data"}, body.get("data")
+    return {name: value for name, value in body.items() if name != "data" and value is not None}, body.get("data")
+
+
+def _from_headers(headers: dict[str, str], faults: list[Fault]) -> dict[str, str | None]:
+    """The attributes of an event in binary mode; None for one that cannot be read, which is told here."""
+    attributes = {name: decoded(value) for name, value in attributes_of(headers).items()}
+    cure = Message("Hãy mã hóa phần trăm các byte UTF-8, ví dụ “{plain}” thành {encoded}.", plain="ế", encoded="%E1%BA%BF")
+    faults.extend(Fault(name, Message("Tiêu đề ce-{name} không đọc được.", name=name), cure) for name, value in attributes.items() if value is None)
+    return attributes
+
+
+def decoded(value: str) -> str | None:
+    """A header's value as CloudEvents writes it: ASCII with percent signs for the bytes of UTF-8. None for anything else, which has two readings."""
+    try:
+        return unquote(value, errors="strict") if value.isascii() else None
+    except UnicodeDecodeError:
+        return None
 
 
 def _parsed(body: bytes, faults: list[Fault]) -> Any:
@@ -120,11 +142,13 @@ def _parsed(body: bytes, faults: list[Fault]) -> Any:
 
 
 def _check_attributes(attributes: Mapping[str, Any], faults: list[Fault]) -> None:
-    if attributes.get("specversion") != "1.0":
+    if attributes.get("specversion", "") not in ("1.0", None):
         faults.append(Fault("specversion", Message("Sự kiện không phải CloudEvents 1.0."), Message("Hãy ghi specversion là 1.0.")))
     for name in ("id", "source", "type"):
-        value = attributes.get(name)
-        if value is None or value == "":
+        value = attributes.get(name, "")
+        if value is None:
+            continue
+        if value == "":
             faults.append(Fault(name, Message("Thiếu thuộc tính {name} của sự kiện.", name=name), Message("Hãy bổ sung theo CloudEvents 1.0.")))
         elif not isinstance(value, str) or not is_sound(value):
             faults.append(Fault(name, Message("Thuộc tính {name} phải là chữ hợp lệ.", name=name)))
@@ -136,10 +160,12 @@ def _check_type(subject: str, kind: str, faults: list[Fault]) -> None:
     """The subject and the type must both say the same contract, one that partners may publish."""
     said = ".".join(["inbound", *subject.split(".")[3 if is_sandbox(subject) else 2 :]])
     before = len(faults)
+    if said == NO_TYPE and kind not in inbound_types():
+        said = ""  # where the HTTP door lays what names no type that could be an address: nobody sent that
     for name, found in (("subject", said), ("type", kind)):
         if found and found not in inbound_types():
             faults.append(_unknown(name, found))
-    if kind and said != kind and len(faults) == before:
+    if kind and said and said != kind and len(faults) == before:
         cure = Message("Hãy gửi đến đúng kênh của loại “{kind}”.", kind=kind)
         faults.append(Fault("subject", Message("Kênh gửi là của loại “{said}”.", said=said), cure))
 

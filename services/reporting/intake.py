@@ -5,7 +5,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.reporting import admissions, arrivals, earlier, envelopes, paces, signatures, trials, verdicts, waiting
+from services.reporting import (
+    admissions,
+    arrivals,
+    earlier,
+    envelopes,
+    mending,
+    paces,
+    signatures,
+    trials,
+    verdicts,
+    waiting,
+)
 from services.reporting.arrivals import Arrival
 from services.reporting.earlier import Past
 from services.reporting.envelopes import Envelope
@@ -71,6 +82,9 @@ async def _take_in(session: WriteSession, stage: Sequence[Arrival], known: Mappi
             rows.append(_row(look.arrival, values))
             earlier.mend(session, look.past, rows[-1])
             verdicts.supersede(session, rows[-1])
+            mending.replace(session, look.arrival.message, rows[-1])
+        elif look.same is not None:
+            mending.replace(session, look.arrival.message, look.same._mapping)  # noqa: SLF001 - SQLAlchemy's own name
     await add(session, inbound, *rows)
     await session.flush()
 

@@ -1,7 +1,7 @@
 """What partners sent, read: lists, one event whole, and the counts that must add up. What was only tried out counts for itself."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -9,11 +9,14 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from services.reporting.models import inbound
 from services.reporting.states import State
+from shared.clock import LOCAL
 from shared.database import ReadSession
 from shared.messages import Fault, Message, NotFound
 
 RECEIVED, SUPERSEDED, DUPLICATE = "received", "superseded", "duplicate"
 """States that no row has: in the stream and not decided yet; replaced by a later event; the same again, counted at the first."""
+STATES = (*State, SUPERSEDED, DUPLICATE)
+"""By which a list can be narrowed."""
 SAMPLE = 500
 """So many of a day's events tell how long they are on their way."""
 LATE_AFTER = timedelta(days=3)
@@ -40,6 +43,12 @@ async def by_receipt(session: ReadSession, client: str, receipt: str) -> Any:
 def state_of(row: Any) -> str:
     """What became of an event, as its sender sees it."""
     return SUPERSEDED if row.superseded_by else str(row.state)
+
+
+def bounds(day: date) -> tuple[datetime, datetime]:
+    """When a day begins, and the next one."""
+    begins = datetime.combine(day, time(), LOCAL)
+    return begins, datetime.combine(day + timedelta(days=1), time(), LOCAL)
 
 
 def is_late(row: Any) -> bool:
@@ -92,8 +101,9 @@ async def day(session: ReadSession, client: str, since: datetime, until: datetim
         states[state] += int(number)
         states[DUPLICATE] += int(repeats)
         states[RECEIVED] += int(number) + int(repeats)
-    taken = case((inbound.c.state == State.ACCEPTED, inbound.c.event))
-    whole = select(func.count(inbound.c.event.distinct()), func.count(taken.distinct()), func.max(inbound.c.received_at)).where(*came)
+    named = func.coalesce(func.nullif(inbound.c.event, ""), inbound.c.id)  # each without an id is one by itself
+    taken = case((inbound.c.state == State.ACCEPTED, named))
+    whole = select(func.count(named.distinct()), func.count(taken.distinct()), func.max(inbound.c.received_at)).where(*came)
     sent, accepted, newest = (await session.execute(whole)).one()
     return Day(states, int(sent), int(accepted), newest, await _delay(session, came))
 
@@ -111,25 +121,37 @@ async def _delay(session: ReadSession, came: Sequence[ColumnElement[bool]]) -> f
 
 
 class Span(NamedTuple):
-    """Which of a client's events are wanted: of a stretch of time, in a state if one is named, and before the one that was seen last."""
+    """Which of a client's events are wanted: of a stretch of time, in a state, before the one that was seen last; trials, none, or (None) both."""
 
     client: str
-    since: datetime
-    until: datetime
+    since: datetime | None = None
+    until: datetime | None = None
     state: str = ""
     after: str = ""
+    sandbox: bool | None = None
 
 
 async def page(session: ReadSession, span: Span, limit: int) -> tuple[Sequence[Any], str]:
-    """A page of a client's events, trials too, the newest first and without bodies; and `after` of the next page, empty at the end."""
+    """A page of a client's events, the newest first and without bodies; and `after` of the next page, empty at the end."""
     columns = [column for column in inbound.c if column.name not in {"body", "headers"}]
-    query = select(*columns).where(inbound.c.client == span.client, inbound.c.received_at >= span.since, inbound.c.received_at < span.until)
-    if span.state:
-        query = query.where(_in_state(span.state))
-    if last := await session.scalar(select(inbound.c.received_at).where(inbound.c.id == span.after, inbound.c.client == span.client)):
-        query = query.where(or_(inbound.c.received_at < last, and_(inbound.c.received_at == last, inbound.c.id < span.after)))
+    query = select(*columns).where(inbound.c.client == span.client, *_within(span), *await before(session, span.client, span.after))
     rows = (await session.execute(query.order_by(inbound.c.received_at.desc(), inbound.c.id.desc()).limit(limit + 1))).all()
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else ""
+
+
+def _within(span: Span) -> list[ColumnElement[bool]]:
+    found = [inbound.c.received_at >= span.since] if span.since else []
+    found += [inbound.c.received_at < span.until] if span.until else []
+    found += [_in_state(span.state)] if span.state else []
+    return found + ([] if span.sandbox is None else [func.coalesce(inbound.c.sandbox, False).is_(span.sandbox)])
+
+
+async def before(session: ReadSession, client: str, after: str) -> list[ColumnElement[bool]]:
+    """The condition for what came before a client's event, in a list from the newest on; none where the list begins."""
+    last = await session.scalar(select(inbound.c.received_at).where(inbound.c.id == after, inbound.c.client == client)) if after else None
+    if last is None:
+        return []
+    return [or_(inbound.c.received_at < last, and_(inbound.c.received_at == last, inbound.c.id < after))]
 
 
 def _in_state(state: str) -> ColumnElement[bool]:
@@ -138,9 +160,3 @@ def _in_state(state: str) -> ColumnElement[bool]:
     if state == SUPERSEDED:
         return inbound.c.superseded_by.is_not(None)
     return and_(inbound.c.state == state, inbound.c.superseded_by.is_(None))
-
-
-async def to_mend(session: ReadSession, client: str, limit: int = 50) -> Sequence[Any]:
-    """A partner's refused events that have not come again mended, newest first, whole. No trials: what is sent from here is official."""
-    query = select(inbound).where(inbound.c.client == client, inbound.c.state == State.REJECTED, inbound.c.superseded_by.is_(None), IN_EARNEST)
-    return (await session.execute(query.order_by(inbound.c.received_at.desc()).limit(limit))).all()

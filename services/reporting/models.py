@@ -218,9 +218,14 @@ inbound = Table(
     Column("effect_revision", Integer),
     Column("superseded_by", String(36)),
     Column("trial", Integer),
+    Column("handled_at", Instant),
+    Column("decision", String(16)),
+    Column("decision_reason", Text),
+    Column("decision_at", Instant),
 )
 """`receipt`: its place in the stream; `happened_at`: by its own words; `effect`: what it became, as kind:id; `superseded_by`: a later event;
-`trial`: of a trial, in which of its client's sandboxes it was, once that is over."""
+`trial`: of a trial, in which of its client's sandboxes it was, once that is over; `handled_at`: when a person said of a refused one that
+nothing more is to be done; `decision`: what a person decided in registration on what became a proposal."""
 Index("inbound_of_client", inbound.c.client, inbound.c.received_at)
 Index("inbound_receipt", inbound.c.receipt)
 Index("inbound_effect", inbound.c.effect)
@@ -232,6 +237,19 @@ One expression that no other index can serve a part of: SQLite would read all th
 OF_CLIENT = inbound.c.client.concat("") == bindparam("client")
 """Of a partner, among events in a state that few are in: found by the state, for SQLite would rather read all that the partner ever sent."""
 Index("inbound_last", inbound.c.client, inbound.c.event, sqlite_where=LAST_OF_ID, postgresql_where=LAST_OF_ID)
+
+refusals = Table(
+    "door_refusals",
+    metadata,
+    Column("client", String(64), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("status", Integer, primary_key=True),
+    Column("reason", String(255), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("faults", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+"""Requests that the HTTP door refused whole. `reason`: the sentence in Vietnamese before anything is filled in; `faults`: those of the last one."""
 
 trials = Table(
     "trials",

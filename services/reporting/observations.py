@@ -150,6 +150,7 @@ async def correct(session: WriteSession, sender: Sender, data: Any, now: datetim
     wrong = await _cited(session, sender, code, cited)
     figure = replace(figure, indicator=wrong.indicator, as_of=wrong.as_of)
     faults = [*scope.type_faults(known.partner, IndicatorCorrected.TYPE), *_figure_faults(known, figure, now)]
+    faults += await scope.unit_faults(session, known, (wrong.unit, wrong.as_of), "replaces")
     if faults:
         raise Refused(*faults)
     sighting = Sighting(known.campaign, sender.client, wrong.unit, figure)

@@ -2,19 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import BaseModel
 
-from services.reporting import admissions, answers, door, envelopes, ledger, queues, verdicts
+from services.reporting import admissions, answers, door, envelopes, ledger, queues, refusals, verdicts
 from services.reporting.arrivals import Case
 from services.reporting.door import Turnstile
 from services.reporting.examples import REQUEST_BODY
+from services.reporting.forms import Reading
+from services.reporting.ledger import Span
 from services.reporting.states import State
 from shared import streams
+from shared.clock import local_date
 from shared.delivery import Inbound
-from shared.messages import Fault, Forbidden, Message, NotFound
+from shared.messages import Fault, Forbidden, Message, NotFound, Refused
 from shared.security import is_private, wall_now
 from shared.service import Here, Service
 from shared.web.pages import language_of
@@ -27,6 +32,7 @@ ANSWER_LIMIT = 500
 
 async def partner_of(request: Request) -> str:
     """FastAPI dependency: the client whose API key the request shows. A key that others could read on the way is not even looked at."""
+    request.state.by_key = True
     if not is_private(request):
         cure = Message("Hãy dùng địa chỉ https, và đổi khóa đã gửi đi.")
         raise Forbidden(Fault("authorization", Message("Kết nối chưa được mã hóa nên không nhận khóa."), cure))
@@ -41,13 +47,25 @@ Partner = Annotated[str, Depends(partner_of)]
 @router.post("/events", status_code=202, openapi_extra=REQUEST_BODY)
 async def send(request: Request, response: Response, here: Here, client: Partner, idempotency_key: Annotated[str, Header()] = "") -> dict[str, Any]:
     """Send one event (binary or structured mode) or a batch. 202 with a receipt for each, once the broker has them on its disk."""
-    return await _send(request, response, here, client, idempotency_key, sandbox=False)
+    with refused_counted(here, client):
+        return await _send(request, response, here, client, idempotency_key, sandbox=False)
 
 
 @router.post("/sandbox/events", status_code=202, openapi_extra=REQUEST_BODY)
 async def try_out(request: Request, response: Response, here: Here, client: Partner, idempotency_key: Annotated[str, Header()] = "") -> dict[str, Any]:
     """The same as a trial: judged in full, recorded, and without any effect on official figures."""
-    return await _send(request, response, here, client, idempotency_key, sandbox=True)
+    with refused_counted(here, client):
+        return await _send(request, response, here, client, idempotency_key, sandbox=True)
+
+
+@contextmanager
+def refused_counted(here: Service, client: str) -> Iterator[None]:
+    """Count a request that is refused whole, where its sender sees it: of what becomes no event there is no other trace."""
+    try:
+        yield
+    except Refused as refused:
+        refusals.tally_of(here).count(client, refused, here.now())
+        raise
 
 
 async def _send(request: Request, response: Response, here: Service, client: str, key: str, *, sandbox: bool) -> dict[str, Any]:
@@ -64,7 +82,7 @@ async def _send(request: Request, response: Response, here: Service, client: str
         return given
     account = envelopes.account_of(client, sandbox=sandbox)
     _turnstile(here).take(account, len(messages), admission.quota, wall_now())
-    receipts = await door.pass_on(here.jetstream, client, messages)
+    receipts = await door.pass_on(here, client, messages)
     answer = {"events": [{"receipt": receipt, "href": f"/reporting/api/events/{receipt}"} for receipt in receipts]}
     if key:
         async with here.database.write() as session:
@@ -115,11 +133,35 @@ def _told(faults: list[Fault], language: str) -> list[dict[str, str]]:
     return [{"field": fault.field, "reason": fault.render(language)} for fault in faults]
 
 
-@router.get("/events")
-async def listed(here: Here, client: Partner, state: str = "", limit: int = 100) -> list[dict[str, Any]]:
-    """The partner's own events, newest first, with what became of each."""
+class Wanted(BaseModel):
+    """Which of its events a partner asks for."""
+
+    state: Annotated[str, Query(description=f"Only in this state: {', '.join(ledger.STATES)}. `duplicate`: those that came again.")] = ""
+    day: Annotated[str, Query(max_length=10, description="Only of this day in Viet Nam, as yyyy-mm-dd.")] = ""
+    after: Annotated[str, Query(max_length=36, description="Where the page before ended: follow the `Link` header with rel=next.")] = ""
+    sandbox: Annotated[bool | None, Query(description="Only what was tried out, or only what was not; both by default.")] = None
+    limit: Annotated[int, Query(description=f"Events on a page, {ANSWER_LIMIT} at most.")] = 100
+
+    def span(self, client: str) -> Span:
+        """What is asked for; raises `Refused` with every fault."""
+        reading = Reading({"state": self.state, "day": self.day})
+        state = reading.choice("state", ledger.STATES) if self.state else ""
+        day = reading.day("day") if self.day else None
+        reading.done()
+        since, until = ledger.bounds(day) if day else (None, None)
+        return Span(client, since, until, state, self.after, self.sandbox)
+
+
+LINKED: dict[int | str, dict[str, Any]] = {200: {"headers": {"Link": {"description": "The next page, rel=next; absent on the last.", "schema": {"type": "string"}}}}}
+
+
+@router.get("/events", responses=LINKED)
+async def listed(request: Request, response: Response, here: Here, client: Partner, wanted: Annotated[Wanted, Query()]) -> list[dict[str, Any]]:
+    """The partner's own events, newest first, with what became of each. The `Link` header leads to the next page."""
     async with here.database.read() as session:
-        rows = await ledger.listed(session, state, client, min(max(limit, 1), ANSWER_LIMIT))
+        rows, older = await ledger.page(session, wanted.span(client), min(max(wanted.limit, 1), ANSWER_LIMIT))
+    if older:
+        response.headers["link"] = f'<{request.url.path}?{request.url.include_query_params(after=older).query}>; rel="next"'
     return [_answer(row) for row in rows]
 
 
@@ -140,6 +182,20 @@ async def one(here: Here, client: Partner, receipt: str) -> dict[str, Any]:
     if parked is None or int(sequence) < parked.first:
         return {"receipt": receipt, "state": ledger.RECEIVED, "faults": []}
     return {"receipt": receipt, "state": State.PARKED, "faults": verdicts.written([parked.reason])}
+
+
+Day = Annotated[str, Query(max_length=10, description="A day in Viet Nam, as yyyy-mm-dd; today by default.")]
+
+
+@router.get("/refusals")
+async def refused(here: Here, client: Partner, day: Day = "") -> list[dict[str, Any]]:
+    """The partner's requests of a day that were refused whole, so that no event came of them: how often, by status and reason."""
+    reading = Reading({"day": day})
+    chosen = reading.day("day") if day else None
+    reading.done()
+    async with here.database.read() as session:
+        rows = await refusals.of_day(session, client, chosen or local_date(here.now()))
+    return [{"status": row.status, "faults": row.faults, "number": row.number, "last_at": row.at} for row in rows]
 
 
 @router.get("/pace")
@@ -164,4 +220,6 @@ def _no_such() -> NotFound:
 
 def _answer(row: Any) -> dict[str, Any]:
     names = ("receipt", "type", "subject", "faults", "repeats", "sandbox", "happened_at", "received_at", "decided_at", "effect")
-    return {name: getattr(row, name) for name in names} | {"id": row.event, "state": ledger.state_of(row), "late": ledger.is_late(row)}
+    decided = {"decision": row.decision, "reason": row.decision_reason, "at": row.decision_at} if row.decision else None
+    more = {"id": row.event, "state": ledger.state_of(row), "late": ledger.is_late(row), "proposal": decided}
+    return {name: getattr(row, name) for name in names} | more

@@ -3,12 +3,16 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
+
 from services.reporting import scope
 from services.reporting.forms import Reading
+from services.reporting.models import inbound
 from services.reporting.scope import Effect, Named, Sender
 from shared import outbox, units
 from shared.clock import local_date
 from shared.database import WriteSession
+from shared.events.registration import ProposalDecided
 from shared.events.reporting import (
     ReorganisationProposed,
     UnitRef,
@@ -70,6 +74,18 @@ async def propose_reorganisation(session: WriteSession, sender: Sender, data: An
     )  # fmt: skip
     await outbox.record(session, event, now)
     return Effect(PROPOSAL, event.proposal)
+
+
+def is_asked(row: Any) -> bool:
+    """Whether an inbound event became a proposal on which a person decides; a trial asks nobody."""
+    return (row.effect or "").startswith(f"{PROPOSAL}:")
+
+
+async def decided(event: ProposalDecided, session: WriteSession) -> None:
+    """Keep what a person decided beside the event that proposed it, where its sender looks."""
+    said = inbound.c.client == event.client, inbound.c.effect == str(Effect(PROPOSAL, event.proposal))
+    values = {"decision": event.decision, "decision_reason": event.reason, "decision_at": event.at}
+    await session.execute(update(inbound).where(*said).values(values))
 
 
 def _day_faults(day: date, now: datetime) -> list[Fault]:

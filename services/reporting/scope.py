@@ -155,10 +155,22 @@ def own_unit(known: Directory, scope: Scope, named: Named, on: date) -> tuple[Kn
     if found is None:
         problem = Message("Ngày {day} không có đơn vị {scheme}:{value}.", day=f"{on:%d/%m/%Y}", scheme=named.scheme, value=named.value)
         return None, [Fault(named.field, problem, Message("Hãy kiểm tra mã đơn vị có hiệu lực vào ngày đó."))]
+    return found, _foreign(scope, found, known.lines.get((found.id, on), set()), named.field)
+
+
+def _foreign(scope: Scope, unit: KnownUnit, line: set[str], field: str) -> list[Fault]:
     branches = scope.partner.units
-    if found.kind in scope.partner.kinds and not (branches and known.lines[found.id, on].isdisjoint(branches)):
-        return found, []
-    return found, [Fault(named.field, Message("Hệ thống này không được báo về đơn vị {name}.", name=found.name))]
+    if unit.kind in scope.partner.kinds and not (branches and line.isdisjoint(branches)):
+        return []
+    return [Fault(field, Message("Hệ thống này không được báo về đơn vị {name}.", name=unit.name))]
+
+
+async def unit_faults(session: ReadSession, scope: Scope, about: tuple[str, date], field: str) -> list[Fault]:
+    """What is wrong with a unit of ours on a day, by the same rule: the partner may have been allowed to speak of it once, and no longer be."""
+    unit = await units.known(session, *about)
+    if unit is None:
+        return [Fault(field, Message("Ngày {day} không có đơn vị này.", day=f"{about[1]:%d/%m/%Y}"))]
+    return _foreign(scope, unit, (await units.lines(session, [unit.id], about[1]))[unit.id], field)
 
 
 async def find_own_unit(session: ReadSession, scope: Scope, named: Named, on: date) -> tuple[KnownUnit | None, list[Fault]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.reporting import admissions, intake, paces, participants, rounds, scope, trials, waiting
+from services.reporting import admissions, intake, paces, participants, proposals, rounds, scope, trials, waiting
 from shared import campaigns, security, units
 from shared.database import ReadSession, WriteSession
 from shared.delivery import Inbound, Meta
@@ -19,6 +19,7 @@ from shared.events.registration import (
     PartnerAdmitted,
     PartnerRegistered,
     PartnerRevoked,
+    ProposalDecided,
     SessionEnded,
     UnitChanged,
 )
@@ -104,6 +105,11 @@ async def on_partner_admitted(event: PartnerAdmitted, session: WriteSession, _: 
 @hears
 async def on_partner_revoked(event: PartnerRevoked, session: WriteSession, _: Meta) -> None:
     await admissions.revoke(event, session)
+
+
+@hears
+async def on_proposal_decided(event: ProposalDecided, session: WriteSession, _: Meta) -> None:
+    await proposals.decided(event, session)
 
 
 @hears

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.events import REGISTRY, Audience, Event
 from shared.events.planned import PLANNED
+from shared.hears import heard_at
 from shared.inbox import Hears
 
 CLIENT = "{client}"
@@ -89,7 +90,7 @@ def is_heard(contract: type[Event], hears: Hears) -> bool:
     """True when the service listens to the event's subject."""
     if is_inbound(contract):
         return hears.inbound_handler is not None
-    return contract.TYPE in hears.producers().get(contract.TYPE.partition(".")[0], ())
+    return heard_at(contract) in hears.producers().get(contract.TYPE.partition(".")[0], ())
 
 
 def _operation(service: str, verb: str, contract: type[Event]) -> tuple[str, dict[str, Any]]:

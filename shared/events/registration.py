@@ -206,6 +206,24 @@ class WorkProgressed(CampaignEvent, type="registration.work.progressed.v1", audi
     at: datetime
 
 
+class Decision(StrEnum):
+    """What a person decided on a proposal."""
+
+    CONFIRMED = "confirmed"
+    DECLINED = "declined"
+
+
+class ProposalDecided(CampaignEvent, type="registration.proposal.decided.v1", audience=Audience.PARTNERS, addressed=True):
+    """To one partner: a person decided on what it said of a work or of units. Confirmed: it is so from now on; declined: nothing changed."""
+
+    proposal: str
+    client: str
+    event: str = Field(description="The partner's own id of the event that proposed it.")
+    decision: Decision
+    reason: str = Field(default="", description="Why it was declined, in the words of whoever decided.")
+    at: datetime
+
+
 class PartnerRegistered(CampaignEvent, type="registration.partner.registered.v1"):
     """A partner system may publish these types of event under this client name, about these indicators and units."""
 

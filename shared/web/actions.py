@@ -22,6 +22,7 @@ ACTIONS = {
     "participation.submitted": Message("Gửi đăng ký"),
     "partner.changed": Message("Đổi quyền của hệ thống đối tác"),
     "partner.event-sent": Message("Gửi sự kiện thay cho hệ thống đối tác"),
+    "partner.event-settled": Message("Đánh dấu sự kiện bị từ chối là đã xử lý"),
     "partner.key-issued": Message("Cấp khóa cho hệ thống đối tác"),
     "partner.revoked": Message("Thu hồi khóa của hệ thống đối tác"),
     "partner.sandbox-emptied": Message("Xóa dữ liệu chạy thử của hệ thống đối tác"),

@@ -35,24 +35,25 @@ class Step(NamedTuple):
 
 
 def heard(trace: str) -> Select[Any]:
-    """What a service applied of a trace."""
-    return _of_trace(select(inbox.c.applied, inbox.c.type, inbox.c.id), inbox.c.traceparent, trace)
+    """What a service applied of a trace, first things first."""
+    return _of_trace(select(inbox.c.applied, inbox.c.type, inbox.c.id), inbox.c.traceparent, trace).order_by(inbox.c.applied, inbox.c.id)
 
 
 def said(trace: str) -> Select[Any]:
-    """What a service said of a trace."""
-    return _of_trace(select(outbox.c.recorded, outbox.c.type, outbox.c.id, outbox.c.sent), outbox.c.traceparent, trace)
+    """What a service said of a trace, first things first."""
+    query = select(outbox.c.recorded, outbox.c.type, outbox.c.id, outbox.c.sent)
+    return _of_trace(query, outbox.c.traceparent, trace).order_by(outbox.c.recorded, outbox.c.id)
 
 
 def _of_trace(query: Select[Any], traceparent: Column[Any], trace: str) -> Select[Any]:
-    return query.where(end_of_trace(traceparent) == trace[-12:], func.substr(traceparent, 4, 32) == trace).limit(SHOWN)
+    return query.where(end_of_trace(traceparent) == trace[-12:], func.substr(traceparent, 4, 32) == trace).limit(SHOWN + 1)
 
 
 async def steps(session: ReadSession, trace: str) -> list[Step]:
-    """The steps of a trace in this service, in their order."""
+    """The steps of a trace in this service, in their order: one more than is shown, where there are more."""
     found = [Step(row.applied, row.type, row.id, said=False) for row in await session.execute(heard(trace))]
     found += [Step(row.recorded, row.type, row.id, said=True, sent=row.sent) for row in await session.execute(said(trace))]
-    return sorted(found, key=lambda step: (step.at, step.said))
+    return sorted(found, key=lambda step: (step.at, step.said))[: SHOWN + 1]
 
 
 @router.get("/fragments/path/{trace}")
@@ -64,4 +65,6 @@ async def path(request: Request, officer: SignedIn, service: Here, trace: str) -
     if not TRACE.fullmatch(trace):
         raise NotFound(Fault("trace", Message("Không có dấu vết này.")))
     async with service.database.read() as session:
-        return render(request, "common/path_fragment.html", steps=await steps(session, trace), sees_events=officer.holds(*READERS))
+        found = await steps(session, trace)
+    more = len(found) > SHOWN
+    return render(request, "common/path_fragment.html", steps=found[:SHOWN], more=more, shown=SHOWN, sees_events=officer.holds(*READERS))

@@ -3,16 +3,18 @@
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 
 from services.registration import campaigns, proposals, units, works
 from services.registration.subscribers import hears
 from services.registration.works import Declaration
 from shared.database import Database
 from shared.delivery import Meta
-from shared.events.registration import UnitsSucceeded, WorkProgressed, WorkStatus
+from shared.events.registration import ProposalDecided, UnitsSucceeded, WorkProgressed, WorkStatus
 from shared.events.reporting import ReorganisationProposed, UnitRef, WorkProposed, WorkStep
 from shared.identity import new_id
 from shared.messages import Conflict, Forbidden, NotFound, Refused
+from shared.outbox import outbox
 from tests.registration.conftest import REGISTERING, said
 
 DAY = REGISTERING.date()
@@ -63,6 +65,7 @@ async def test_a_confirmed_proposal_moves_the_work_and_is_decided_once(database:
     async with database.write() as session:
         await proposals.confirm(session, owner, id, REGISTERING)
     assert (await said(database, WorkProgressed))[-1].status == WorkStatus.STARTED
+    assert await told(database) == [("registration.proposal.decided.v1.xay-dung", "x-1", "confirmed", "")]
     async with database.write() as session:
         with pytest.raises(Conflict):
             await proposals.decline(session, owner, id, "x", REGISTERING)
@@ -79,6 +82,14 @@ async def test_nobody_else_decides_and_a_refusal_needs_a_reason(database: Databa
         with pytest.raises(Refused):
             await proposals.decline(session, owner, id, " ", REGISTERING)
         assert (await proposals.decline(session, owner, id, "Không có công trình này", REGISTERING)).state == "declined"
+    assert await told(database) == [("registration.proposal.decided.v1.xay-dung", "x-1", "declined", "Không có công trình này")]
+
+
+async def told(database: Database) -> list[tuple[str, str, str, str]]:
+    """What became of proposals, as their senders hear it: subject, their id of the event, decision and reason."""
+    async with database.read() as session:
+        subjects = await session.scalars(select(outbox.c.subject).where(outbox.c.type == ProposalDecided.TYPE).order_by(outbox.c.id))
+        return [(subject, event.event, event.decision, event.reason) for subject, event in zip(subjects, await said(database, ProposalDecided), strict=True)]
 
 
 async def test_the_secretary_confirms_a_reorganisation_once_the_new_unit_is_known(database: Database, officer) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+import html
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -18,17 +19,35 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from nats.js.api import StreamConfig
 
-from services.reporting import door
+from services.reporting import door, ledger, refusals
 from services.reporting.examples import event as example
 from services.reporting.observations import of_unit
-from shared.events.contract import REGISTRY, inbound_types
-from shared.events.registration import PartnerAdmitted, PartnerKey, PartnerRevoked
-from shared.events.reporting import EventRejected, ObservationAccepted
+from shared import streams
+from shared.clock import local_date
+from shared.events.contract import REGISTRY, Event, inbound_types
+from shared.events.registration import (
+    Decision,
+    PartnerAdmitted,
+    PartnerKey,
+    PartnerRevoked,
+    ProposalDecided,
+    Role,
+)
+from shared.events.reporting import (
+    EventRejected,
+    ObservationAccepted,
+    WorkProposed,
+    WorkReported,
+)
+from shared.identity import new_id
 from shared.messages import Refused
 from shared.security import wall_now
 from shared.shadows import shadow_of
+from shared.telemetry import trace_id_of
+from shared.web import paths
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
+from tests.reporting.test_kinds import progressed
 from tests.reporting.world import COMMUNE, OPENED, hear, observed, said
 
 NOW = OPENED + timedelta(days=2)
@@ -51,7 +70,7 @@ async def desk(app_of) -> AsyncIterator[Desk]:
 
 async def post(desk: Desk, body: bytes | str, path: str = "events", key: str = KEY, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()} | {"authorization": f"Bearer {key}"}
-    return await desk.client.post(f"/reporting/api/{path}", content=body, headers=named)
+    return await desk.client.post(f"/reporting/api/{path}", content=body, headers={name: value.encode("latin-1") for name, value in named.items()})
 
 
 def binary(id: str = "e-1", **changes: str) -> dict[str, str]:
@@ -91,6 +110,28 @@ async def test_binary_and_structured_mode_and_a_batch_end_in_the_same_stream_wit
     assert len(await said(desk.database, ObservationAccepted)) == 5
 
 
+async def traces_of(desk: Desk, headers: dict[str, str], *events: Any) -> dict[str, str]:
+    """Trace ids by event id, once all are decided."""
+    answer = await post(desk, json.dumps(events[0] if len(events) == 1 else events), **headers)
+    for receipt in answer.json()["events"]:
+        await verdict(desk, receipt)
+    async with desk.database.read() as session:
+        return {row.event: trace_id_of(row.traceparent) for row in await ledger.listed(session)}
+
+
+async def test_each_event_of_a_batch_has_a_path_of_its_own_and_one_alone_that_of_its_request(desk: Desk) -> None:
+    traces = await traces_of(desk, {"content_type": BATCH}, *(whole(f"b-{n}", observed(str(30 + n))) for n in range(3)))
+    assert len(set(traces.values())) == 3
+    for event in await said(desk.database, ObservationAccepted):
+        trace = traces[f"b-{event.value - 30}"]
+        async with desk.database.read() as session:
+            kinds = [step.type for step in await paths.steps(session, trace)]
+        assert kinds == ["inbound", ObservationAccepted.TYPE]
+    given = "4bf92f3577b34da6a3ce929d0e0e4736"
+    alone = await traces_of(desk, {"content_type": STRUCTURED, "traceparent": f"00-{given}-00f067aa0ba902b7-01"}, whole("alone"))
+    assert alone["alone"] == given
+
+
 async def test_a_number_in_a_batch_is_passed_on_digit_by_digit(desk: Desk) -> None:
     body = json.dumps([whole("e-1", observed(0))]).replace('"value": 0', '"value": 30.50')
     await verdict(desk, (await post(desk, body, content_type=BATCH)).json()["events"][0])
@@ -107,6 +148,19 @@ async def test_over_nats_and_over_http_the_same_event_is_one_event(desk: Desk) -
     await sent(desk, json.dumps(observed("31")), **binary("e-2"))
     found = (await desk.client.get("/reporting/api/events", headers={"authorization": f"Bearer {KEY}"})).json()
     assert [(row["id"], row["repeats"]) for row in found] == [("e-2", 0), ("e-1", 1)]
+
+
+async def test_over_nats_a_mended_event_and_another_body_come_in_under_the_message_id_of_the_first(desk: Desk) -> None:
+    """The broker drops what repeats a message id and tells its sender nothing but a receipt; whether it is the same is ours to say."""
+    connection = await nats.connect(desk.service.settings.nats_url)
+    states = []
+    for value in ("x", "30", "31", "30"):
+        subject, headers = f"inbound.kho-bac.{KIND.removeprefix('inbound.')}", {"content-type": STRUCTURED, "Nats-Msg-Id": "e-1"}
+        stored = await connection.jetstream().publish(subject, json.dumps(whole("e-1", observed(value))).encode(), headers=headers)
+        states.append((stored.duplicate, (await verdict(desk, {"href": f"/reporting/api/events/{stored.stream}:{stored.seq}"}))["state"]))
+        await asyncio.sleep(streams.INBOUND_DUPLICATE_SECONDS)
+    await connection.close()
+    assert states == [(None, "rejected"), (None, "accepted"), (None, "conflict"), (None, "duplicate")]
 
 
 @pytest.mark.parametrize("key", ["", "x", "thidua.kho-bac.wrong", "thidua..", "thidua.nobody.secret", KEY + " ", "thidua.thue.secret2"])
@@ -238,6 +292,27 @@ async def test_a_bad_event_is_refused_with_a_reason_where_its_sender_sees_it_and
     assert len(await said(desk.database, EventRejected)) == 1
 
 
+TOLD: dict[str, tuple[bytes, dict[str, str], list[str]]] = {
+    "twice": (b'{"id": "1", "id": "2"}', {"content_type": STRUCTURED}, ["id"]),
+    "deep": (DEEP, {"content_type": STRUCTURED}, [""]),
+    "half a pair": (json.dumps(whole(data={"campaign": "\ud800"})).encode(), {"content_type": STRUCTURED}, ["data.campaign"]),
+    "a list": (b"[1]", {"content_type": STRUCTURED}, [""]),
+    "no type": (json.dumps(whole(type="")).encode(), {"content_type": STRUCTURED}, ["type"]),
+    "a strange type": (json.dumps(observed("30")).encode(), binary(ce_type="inbound.>"), ["type"]),
+    "bytes in a header": (json.dumps(observed("30")).encode(), binary(ce_id="m\xc3\xa3"), ["id"]),
+    "no UTF-8 behind percent signs": (json.dumps(observed("30")).encode(), binary(ce_id="%FF"), ["id"]),
+    "bytes in another header": (json.dumps(observed("30")).encode(), binary(ce_source="%C3"), ["source"]),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+async def test_a_sender_is_told_the_true_reason_and_no_other(desk: Desk, case: str) -> None:
+    body, headers, fields = TOLD[case]
+    refused = await sent(desk, body, **headers)
+    assert (refused["state"], [fault["field"] for fault in refused["faults"]]) == ("rejected", fields)
+    assert "unreadable" not in json.dumps(refused["faults"])
+
+
 async def test_an_id_with_another_body_is_a_conflict_and_both_are_kept(desk: Desk) -> None:
     await sent(desk, json.dumps(observed("30")), **binary())
     assert (await sent(desk, json.dumps(observed("31")), **binary()))["state"] == "conflict"
@@ -263,6 +338,117 @@ async def test_in_the_sandbox_an_event_is_judged_and_becomes_a_figure_of_the_sha
     found = await verdict(desk, answer.json()["events"][0])
     assert (found["state"], found["sandbox"], found["subject"]) == ("accepted", True, "inbound.kho-bac.sandbox.indicator.observed.v1")
     assert [event.campaign for event in await said(desk.database, ObservationAccepted)] == [shadow_of(world.CODE, "kho-bac")]
+
+
+TURNED_AWAY: dict[str, tuple[bytes, dict[str, str], int]] = {
+    "too large": (b"x" * 2_000_001, binary(), 413),
+    "compressed": (gzip.compress(b"{}"), binary(content_encoding="gzip"), 415),
+    "no batch": (b"{}", {"content_type": BATCH}, 422),
+    "too fast": (json.dumps([whole("a"), whole("b"), whole("c")]).encode(), {"content_type": BATCH}, 429),
+}
+
+
+@pytest.mark.parametrize("case", TURNED_AWAY)
+async def test_what_the_door_turns_away_leaves_its_sender_a_count_and_a_reason(desk: Desk, case: str, caplog) -> None:
+    body, headers, status = TURNED_AWAY[case]
+    await hear(desk.database, admitted("kho-bac", KEY, revision=2, quota=4))
+    if status == 429:
+        assert (await post(desk, body, **headers)).status_code == 202
+    for path in ("events", "sandbox/events", "events"):
+        assert (await post(desk, body, path=path, **headers)).status_code == (202 if (status, path) == (429, "sandbox/events") else status)
+    told = await turned_away(desk, 2 if status == 429 else 3)
+    assert told["status"] == status
+    assert all(fault["vi"] and fault["en"] for fault in told["faults"])
+    assert "not kept" not in caplog.text
+    assert (await listed(desk, "/reporting/api/refusals?day=2023-07-01")).json() == []
+    page = await desk.see(world.officer(COMMUNE, Role.OPERATOR), "/partners/kho-bac")
+    assert ("không thành sự kiện" in page.text, told["faults"][0]["vi"] in html.unescape(page.text)) == (True, True)
+    assert (await desk.client.get("/reporting/api/refusals", headers={"authorization": f"Bearer {OTHER_KEY}"})).json() == []
+
+
+async def turned_away(desk: Desk, number: int) -> dict[str, Any]:
+    """The one reason of today, once it was counted so often: the service's job writes it."""
+    async with asyncio.timeout(10):
+        while not (found := (await listed(desk, "/reporting/api/refusals")).json()) or found[0]["number"] < number:
+            await asyncio.sleep(0.02)
+    assert [one["number"] for one in found] == [number]
+    return found[0]
+
+
+async def test_a_count_that_could_not_be_written_is_written_later(desk: Desk, monkeypatch) -> None:
+    tally = refusals.tally_of(desk.service)
+    tally.count("kho-bac", Refused.because("Một lý do."), NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(refusals, "_write", None)
+        with pytest.raises(TypeError):
+            await tally.write(desk.service)
+    tally.count("kho-bac", Refused.because("Một lý do."), NOW)
+    assert (await turned_away(desk, 2))["faults"][0]["vi"] == "Một lý do."
+
+
+async def listed(desk: Desk, path: str = "/reporting/api/events") -> httpx.Response:
+    return await desk.client.get(path, headers={"authorization": f"Bearer {KEY}"})
+
+
+async def test_a_partners_list_is_narrowed_by_state_and_day_and_paged_through_by_links(desk: Desk) -> None:
+    for number in range(5):
+        await sent(desk, json.dumps(observed(str(30 + number))), **binary(f"e-{number}"))
+    await sent(desk, json.dumps(observed("34")), **binary("e-4"))
+    await verdict(desk, (await post(desk, json.dumps(observed("30")), path="sandbox/events", **binary("t"))).json()["events"][0])
+    today, ids = f"{local_date(NOW)}", ["e-4", "e-3", "e-2", "e-1", "e-0"]
+    for query, wanted in (
+        ("?state=superseded", ids[1:]), ("?state=duplicate", ids[:1]), ("?state=accepted&sandbox=false", ids[:1]), ("?sandbox=true", ["t"]),
+        (f"?day={today}", ["t", *ids]), ("?day=2023-07-01", []),
+    ):  # fmt: skip
+        answer = await listed(desk, f"/reporting/api/events{query}")
+        assert ([row["id"] for row in answer.json()], "link" in answer.headers) == (wanted, False), query
+    seen, path = [], f"/reporting/api/events?day={today}&sandbox=false&limit=2"
+    while path:
+        answer = await listed(desk, path)
+        seen.append([row["id"] for row in answer.json()])
+        path = answer.links.get("next", {}).get("url", "")
+    assert seen == [ids[:2], ids[2:4], ids[4:]]
+
+
+@pytest.mark.parametrize(("decision", "reason", "words"), [(Decision.CONFIRMED, "", "Được xác nhận"), (Decision.DECLINED, "Không có", "Không được xác nhận")])
+async def test_a_sender_sees_what_a_person_decided_on_its_proposal(desk: Desk, decision: Decision, reason: str, words: str) -> None:
+    await hear(desk.database, world.treasury(revision=9, types=inbound_types()))
+    operator, kind = world.officer(COMMUNE, Role.OPERATOR), WorkReported.TYPE
+    first = await sent(desk, json.dumps(progressed()), **binary("w", ce_type=kind))
+    assert (first["state"], first["proposal"]) == ("accepted", None)
+    assert "Chờ xác nhận" in (await desk.see(operator, "/partners/kho-bac")).text
+    [proposal] = [event.proposal for event in await said(desk.database, WorkProposed)]
+    event = ProposalDecided(campaign=world.CODE, proposal=proposal, client="kho-bac", event="w", decision=decision, reason=reason, at=NOW)
+    await tell(desk, event.model_copy(update={"client": "thue", "decision": Decision.CONFIRMED}), "thue")
+    await tell(desk, event, "kho-bac")
+    async with asyncio.timeout(10):
+        while not (found := await verdict(desk, {"href": f"/reporting/api/events/{first['receipt']}"}))["proposal"]:
+            await asyncio.sleep(0.02)
+    assert found["proposal"] == {"decision": decision, "reason": reason, "at": found["proposal"]["at"]}
+    async with desk.database.read() as session:
+        [row] = await ledger.listed(session)
+    for path in ("/partners/kho-bac", f"/inbound/{row.id}"):
+        assert words in (await desk.see(operator, path)).text
+    assert reason in (await desk.see(operator, f"/inbound/{row.id}")).text
+
+
+async def tell(desk: Desk, event: Event, client: str) -> None:
+    """Let registration say something to a partner, over the broker."""
+    said_by = {"ce-id": new_id(), "ce-source": "/thidua/registration", "ce-type": event.TYPE, "ce-time": NOW.isoformat(), "ce-specversion": "1.0"}
+    await desk.service.jetstream.publish(f"{event.TYPE}.{client}", event.model_dump_json().encode(), headers=said_by)
+
+
+@pytest.mark.parametrize(("query", "field"), [("state=x", "state"), ("day=2023-02-31", "day")])
+async def test_a_list_that_cannot_be_narrowed_so_is_refused_with_the_choices(desk: Desk, query: str, field: str) -> None:
+    answer = await listed(desk, f"/reporting/api/events?{query}")
+    assert (answer.status_code, [fault["field"] for fault in answer.json()["faults"]]) == (422, [field])
+
+
+async def test_the_openapi_document_tells_how_a_list_is_narrowed_and_paged(desk: Desk) -> None:
+    asked = (await desk.client.get("/reporting/api/openapi.json")).json()["paths"]["/reporting/api/events"]["get"]
+    assert {one["name"] for one in asked["parameters"]} >= {"state", "day", "after", "sandbox", "limit"}
+    assert "superseded" in json.dumps(asked["parameters"])
+    assert "Link" in asked["responses"]["200"]["headers"]
 
 
 async def test_checking_tells_the_faults_and_sends_nothing(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from services.reporting.reports import ReturnForm
 from services.reporting.signatures import signed_content
 from shared.database import Database
 from shared.delivery import STRUCTURED, Inbound
+from shared.events.campaign import UnitKind
 from shared.events.contract import inbound_types
 from shared.events.registration import PartnerAdmitted, PartnerRevoked
 from shared.events.reporting import (
@@ -193,6 +194,22 @@ async def test_a_correction_cites_the_newest_accepted_event_of_its_own_sender(mo
     await arrive(database, message(IndicatorCorrected.TYPE, correction(replaces=cited), event="e-9"), NOW)
     assert (await refused_fields(database))[-1] == "replaces"
     assert len(await said(database, ObservationAccepted)) == before
+
+
+NO_LONGER_ITS_OWN: dict[str, dict[str, Any]] = {"kind": {"kinds": (UnitKind.DISTRICT,)}, "branch": {"units": (OTHER,)}}
+
+
+@pytest.mark.parametrize("case", NO_LONGER_ITS_OWN)
+async def test_a_correction_is_held_to_the_units_that_its_sender_may_speak_of_now(movement: Database, case: str) -> None:
+    await may_say_all(movement)
+    await arrive(movement, message(OBSERVED, observed("30")), NOW)
+    await may_say_all(movement, revision=6, **NO_LONGER_ITS_OWN[case])
+    await arrive(movement, message(IndicatorCorrected.TYPE, correction(), event="e-2"), NOW)
+    assert await refused_fields(movement) == ["replaces"]
+    assert len(await said(movement, ObservationAccepted)) == 1
+    await may_say_all(movement, revision=7, units=(DISTRICT,))
+    await arrive(movement, message(IndicatorCorrected.TYPE, correction(), event="e-3"), NOW)
+    assert len(await said(movement, ObservationAccepted)) == 2
 
 
 async def test_a_type_that_was_not_granted_is_refused(movement: Database) -> None:

@@ -7,19 +7,24 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import pytest
 import pytest_asyncio
 import yaml
 
 from services.reporting import guides
 from services.reporting.guides import Place
 from services.reporting.ledger import day as day_of
+from services.reporting.ledger import listed
+from services.reporting.mending import MENDS
+from shared import audit
 from shared.clock import local_date
 from shared.events.contract import inbound_types
 from shared.events.registration import Role
 from shared.events.reporting import ObservationAccepted
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
-from tests.reporting.test_door import KEY, STRUCTURED, admitted, post, verdict, whole
+from tests.reporting.test_door import KEY, SEEN_BAD, STRUCTURED, admitted, binary, post, verdict, whole
+from tests.reporting.test_kinds import OBSERVED, message
 from tests.reporting.world import COMMUNE, DEPARTMENT, OPENED, hear, observed, officer, said
 
 NOW = OPENED + timedelta(days=2, hours=9)
@@ -71,6 +76,135 @@ async def test_a_refused_event_is_mended_on_the_page_and_counts_once(desk: Desk)
         day = await day_of(session, "kho-bac", OPENED)
     assert (day.sent, day.taken, day.states["rejected"], day.states["superseded"]) == (1, 1, 0, 1)
     assert "Không có sự kiện nào chờ sửa." in (await desk.see(OWNER, "/partners/kho-bac")).text
+
+
+STRANGE = {
+    "half a surrogate pair": (json.dumps(whole("s", {"campaign": "\ud800"})), '{"campaign": "\\ud800"}'),
+    "a name twice": ('{"specversion": "1.0", "id": "s", "id": "t"}', '"id": "s", "id": "t"'),
+    "more digits than a machine's number has": (json.dumps(whole("s", {"value": 0})).replace(": 0", ": 1.00000000000000000001"), "1.00000000000000000001"),
+    "endless": (json.dumps(whole("s", {"value": 0})).replace(": 0", ": 1e999"), "1e999"),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+async def test_what_cannot_be_laid_out_as_it_was_said_is_shown_as_it_came(desk: Desk, case: str) -> None:
+    body, shown = STRANGE[case]
+    await decided(desk, body.encode(), {"content_type": STRUCTURED})
+    for page in await pages_of_the_newest(desk):
+        assert shown in html.unescape(page)
+
+
+@pytest.mark.parametrize("case", SEEN_BAD)
+async def test_whatever_was_refused_can_be_looked_at_by_who_must_mend_it(desk: Desk, case: str) -> None:
+    await decided(desk, *SEEN_BAD[case])
+    for page in await pages_of_the_newest(desk):
+        assert "Từ chối" in page
+
+
+async def decided(desk: Desk, body: bytes, headers: dict[str, str]) -> None:
+    answer = await post(desk, body, **headers)
+    assert (await verdict(desk, answer.json()["events"][0]))["state"] == "rejected"
+
+
+async def pages_of_the_newest(desk: Desk) -> list[str]:
+    async with desk.database.read() as session:
+        [row] = await listed(session)
+    answers = [await desk.see(OPERATOR, path) for path in ("/partners/kho-bac", f"/inbound/{row.id}")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    return [answer.text for answer in answers]
+
+
+async def test_an_event_in_binary_mode_that_cannot_be_read_is_mended_with_its_attributes(desk: Desk) -> None:
+    await decided(desk, b'{"value": 1, "value": 2}', binary("s%E1%BA%BF"))
+    page = (await desk.see(OWNER, "/partners/kho-bac")).text
+    shown = html.unescape(re.search(r'<textarea id="mend-.*?>(.*?)</textarea>', page, re.DOTALL)[1])
+    assert json.loads(shown.replace('"value": 1, ', "")) == {
+        "specversion": "1.0", "id": "sế", "source": "//x.example", "type": "inbound.indicator.observed.v1", "data": {"value": 2},
+    }  # fmt: skip
+
+
+async def waiting_to_be_mended(desk: Desk) -> list[tuple[str, str]]:
+    """Row and text of each event in the rejected inbox."""
+    page = (await desk.see(OWNER, "/partners/kho-bac")).text
+    return [(row, html.unescape(text)) for row, text in re.findall(r'<textarea id="mend-([0-9a-f-]{36})".*?>(.*?)</textarea>', page, re.DOTALL)]
+
+
+async def test_an_event_without_an_id_is_mended_on_the_page_and_leaves_the_inbox(desk: Desk) -> None:
+    await send(desk, {name: value for name, value in whole("", observed("30")).items() if name != "id"}, whole("b", observed("x")))
+    found = {row: json.loads(text) for row, text in await waiting_to_be_mended(desk)}
+    [row] = [row for row, event in found.items() if "id" not in event]
+    checked = await desk.send(OWNER, "/partners/kho-bac/events", {"event": json.dumps(found[row]), "row": row, "do": "check"})
+    assert f'name="row" value="{row}"' in checked.text[checked.text.index('id="check"') :]
+    sent = await desk.send(OWNER, "/partners/kho-bac/events", {"event": json.dumps(found[row] | {"id": "new"}), "row": row, "do": "send"})
+    await verdict(desk, {"href": f"/reporting/api/events/{re.search('INBOUND_kho-bac:[0-9]+', sent.text)[0]}"})
+    assert [json.loads(text)["id"] for _, text in await waiting_to_be_mended(desk)] == ["b"]
+    async with desk.database.read() as session:
+        assert {row.event: row.superseded_by is not None for row in await listed(session)} == {"": True, "b": False, "new": False}
+
+
+async def test_what_a_mended_event_replaces_is_its_own_senders_and_was_refused(desk: Desk) -> None:
+    """A conflict mends nothing; what was taken before under the same id does."""
+    await hear(desk.database, world.treasury(client="thue"))
+    await send(desk, whole("a", observed("30")), whole("b", observed("x")))
+    async with desk.database.read() as session:
+        rows = {row.event: row.id for row in await listed(session)}
+    for client, row in (("thue", rows["b"]), ("kho-bac", rows["a"]), ("kho-bac", "nothing")):
+        await world.arrive(desk.database, message(OBSERVED, observed("31"), f"m-{row}", client, **{MENDS: row}), NOW)
+    await world.arrive(desk.database, message(OBSERVED, observed("32"), "a", **{MENDS: rows["b"]}), NOW)
+    async with desk.database.read() as session:
+        assert {row.event: row.superseded_by for row in await listed(session, "rejected")} == {"b": None}
+    await world.arrive(desk.database, message(OBSERVED, observed("31"), "m-nothing", **{MENDS: rows["b"]}), NOW)
+    assert await waiting_to_be_mended(desk) == []
+
+
+async def test_a_refused_event_that_needs_nothing_more_is_settled_by_who_may_send_and_that_is_recorded(desk: Desk) -> None:
+    await send(desk, whole("b", observed("x")))
+    [(row, _)] = await waiting_to_be_mended(desk)
+    auditor = officer(COMMUNE, Role.AUDITOR)
+    assert "/settled" not in (await desk.see(auditor, "/partners/kho-bac")).text
+    assert (await desk.send(auditor, "/partners/kho-bac/settled", {"row": row})).status_code == 403
+    assert (await desk.send(OWNER, "/partners/kho-bac/settled", {"row": row})).status_code == 303
+    assert await waiting_to_be_mended(desk) == []
+    assert (await desk.send(OWNER, "/partners/kho-bac/settled", {"row": row})).status_code == 404
+    async with desk.database.read() as session:
+        assert [(one.action, one.subject, json.loads(one.details)) for one in await audit.listed(session) if one.action.startswith("partner.")] == [
+            ("partner.event-settled", "kho-bac", {"event": row})
+        ]
+    assert "Đánh dấu đã xử lý lúc" in (await desk.see(OWNER, f"/inbound/{row}")).text
+
+
+async def test_the_rejected_inbox_is_paged_through(desk: Desk) -> None:
+    await send(desk, *(whole(f"e-{number}", observed("x")) for number in range(45)))
+    seen, path = [], "/partners/kho-bac"
+    while path:
+        page = (await desk.see(OWNER, path)).text
+        seen.append(re.findall(r'<textarea id="mend-([0-9a-f-]{36})"', page))
+        path = f"/partners/kho-bac{html.unescape(found[1])}" if (found := re.search(r'href="(\?mend=[^"#]*)#mend"', page)) else ""
+    assert [len(one) for one in seen] == [20, 20, 5]
+    assert len({row for one in seen for row in one}) == 45
+
+
+async def test_of_what_was_cut_the_page_says_so(desk: Desk) -> None:
+    await send(desk, whole("b", observed("x", note="y" * 70_000)))
+    [(row, _)] = await waiting_to_be_mended(desk)
+    for path in ("/partners/kho-bac", f"/inbound/{row}"):
+        assert "Chỉ giữ 65.536 byte đầu" in (await desk.see(OWNER, path)).text
+
+
+async def test_the_days_figures_and_its_list_both_leave_out_trials(desk: Desk) -> None:
+    answer = await post(desk, json.dumps(whole("s", observed("30"))), path="sandbox/events", content_type=STRUCTURED)
+    assert (await verdict(desk, answer.json()["events"][0]))["state"] == "accepted"
+    page = (await desk.see(OWNER, "/partners/kho-bac")).text
+    assert ("<code>s</code>" in page, "không gồm sự kiện chạy thử" in page) == (False, True)
+    assert "<code>s</code>" in (await desk.see(OWNER, "/partners/kho-bac/sandbox")).text
+
+
+async def test_each_event_without_an_id_counts_as_one_in_the_rate(desk: Desk) -> None:
+    nameless = [{name: value for name, value in whole("", observed(str(n))).items() if name != "id"} for n in range(3)]
+    assert await send(desk, whole("a", observed("30")), *nameless) == ["accepted", "rejected", "rejected", "rejected"]
+    async with desk.database.read() as session:
+        day = await day_of(session, "kho-bac", OPENED)
+    assert (day.sent, day.taken) == (4, 1)
 
 
 async def test_a_refused_trial_is_not_offered_to_be_sent_as_an_official_event(desk: Desk) -> None:

@@ -140,6 +140,23 @@ async def test_a_path_is_looked_up_by_an_index_in_both_databases(database_kind: 
         await database.close()
 
 
+async def test_of_a_long_path_the_first_steps_are_shown_and_that_there_are_more(desk: Desk) -> None:
+    trace = f"{7:032x}"
+    heard = [
+        {"source": "s", "id": f"{n:03}", "type": f"t-{n:03}", "applied": NOW + timedelta(seconds=n), "recorded": None, "traceparent": f"00-{trace}-{7:016x}-01"}
+        for n in reversed(range(paths.SHOWN + 1))
+    ]
+    async with desk.database.write() as session:
+        await add(session, inbox, *heard[1:])
+    page = (await desk.see(AUDITOR, f"/fragments/path/{trace}")).text
+    assert re.findall(r"t-(\d+)", page) == [f"{n:03}" for n in range(paths.SHOWN)]
+    assert "Chỉ hiện" not in page
+    async with desk.database.write() as session:
+        await add(session, inbox, heard[0])
+    page = (await desk.see(AUDITOR, f"/fragments/path/{trace}")).text
+    assert (re.findall(r"t-(\d+)", page)[-1], "Chỉ hiện 200 bước đầu." in page) == ("199", True)
+
+
 async def test_a_refused_door_is_no_source(desk: Desk) -> None:
     assert (await post(desk, json.dumps(whole()), key="thidua.kho-bac.wrong", content_type=STRUCTURED)).status_code == 401
     assert "Chưa có số liệu nào." in (await desk.see(AUDITOR, f"/sources/{COMMUNE}/{DISBURSED}")).text

@@ -1,16 +1,25 @@
 """Where units and partner systems disagree, and what partner systems sent."""
 
-import json
 from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.reporting import completeness, discrepancies, ledger, participants, reconciliation, scope, sources
+from services.reporting import (
+    completeness,
+    discrepancies,
+    ledger,
+    participants,
+    proposals,
+    reconciliation,
+    scope,
+    sources,
+)
 from services.reporting.forms import Reading
+from services.reporting.pages.bodies import readable
 from services.reporting.pages.due import Campaign
-from services.reporting.pages.words import KEPT, STATES
+from services.reporting.pages.words import DECISIONS, KEPT, STATES
 from services.reporting.reconciliation import CHOICES, ResolveForm
 from shared import security
 from shared.clock import local_date
@@ -91,7 +100,7 @@ async def show_inbound(request: Request, here: Here, officer: SignedIn, event: s
             officer.must_hold(*READERS)
         campaign = await participants.campaign_named(session, "")
     return render(
-        request, "inbound_event.html", campaign=campaign, row=row, states=STATES, late=ledger.is_late(row), body=_readable(row.body),
+        request, "inbound_event.html", campaign=campaign, row=row, states=STATES, decisions=DECISIONS, proposes=proposals.is_asked, late=ledger.is_late(row), body=readable(row.body),
         trace=trace_id_of(row.traceparent) or "", services=SERVICES, trace_page=here.settings.trace_page,
         partner=partner, reads_all=officer.holds(*READERS), looks_after=_looks_after(officer, partner),
     )  # fmt: skip
@@ -108,13 +117,3 @@ async def _may_read(session: ReadSession, officer: Officer, row: Any, partner: A
         return True
     unit = await sources.unit_of(session, row.effect)
     return unit is not None and unit in (await security.visible_units(session, officer, today) or {unit})
-
-
-def _readable(body: bytes) -> str:
-    """JSON with indentation; anything else as text, unreadable bytes marked."""
-    text = body.decode("utf-8", "replace")
-    try:
-        value: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return json.dumps(value, ensure_ascii=False, indent=2)

@@ -5,6 +5,7 @@ from services.reporting.completeness import Standing
 from services.reporting.sheets import ACCEPTED, RETURNED
 from services.reporting.states import State
 from shared.events.campaign import UnitKind
+from shared.events.registration import Decision
 from shared.events.reporting import Channel, ValueKind
 from shared.messages import Message
 from shared.web.charts import Tone
@@ -49,6 +50,12 @@ PARTNER_STATES = {ledger.RECEIVED: (Message("Đã đến"), "accent")} | STATES 
     ledger.SUPERSEDED: (Message("Đã được thay"), "muted"),
     ledger.DUPLICATE: (Message("Gửi trùng"), "muted"),
 }
+DECISIONS = {
+    "": (Message("Chờ xác nhận"), "accent"),
+    Decision.CONFIRMED: (Message("Được xác nhận"), "good"),
+    Decision.DECLINED: (Message("Không được xác nhận"), "poor"),
+}
+"""What became of a proposal; nothing yet at first."""
 KEPT = {
     "unit": Message("Giữ số của đơn vị"),
     "partner": Message("Lấy số của hệ thống khác"),
