@@ -56,8 +56,12 @@ async def test_from_a_units_figures_two_clicks_lead_to_the_event_its_partner_rec
     ways = re.findall(r'hx-get="(/\w+/fragments/path/[0-9a-f]{32})"', page)
     assert [way.split("/")[1] for way in ways] == ["registration", "reporting", "evaluation", "notification"]
     path = (await desk.see(AUDITOR, ways[1].removeprefix("/reporting"))).text
-    assert "inbound" in path
+    assert "áp dụng: Sự kiện của hệ thống khác" in path
+    assert "Dịch vụ báo cáo" in path
+    assert "ghi: Nhận số liệu của hệ thống khác" in path
     assert ObservationAccepted.TYPE in path
+    english = (await desk.see(AUDITOR, ways[1].removeprefix("/reporting"), "en")).text
+    assert all(words in english for words in ("Reporting service", "Another system's event".replace("'", "&#39;"), "Another system&#39;s figure was taken"))
     [event] = links(path, "events/")
     assert "observation" in (await desk.see(AUDITOR, event)).text
 

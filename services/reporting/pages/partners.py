@@ -7,13 +7,14 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from services.reporting import admissions, door, guides, ledger, participants, queues, scope
+from services.reporting import admissions, door, guides, ledger, occasions, participants, queues, scope
 from services.reporting.forms import Reading
 from services.reporting.guides import Place
 from services.reporting.ledger import Span
 from services.reporting.pages.reconcile import READERS
 from services.reporting.pages.words import PARTNER_STATES
-from services.reporting.partner_api import checked
+from services.reporting.partner_api import ANSWER_LIMIT, checked
+from services.reporting.scope import Scope
 from services.reporting.states import State
 from shared import audit
 from shared.clock import LOCAL, local_date
@@ -25,6 +26,7 @@ from shared.events.reporting import IndicatorObserved
 from shared.messages import Fault, Message, NotFound, Refused
 from shared.security import Officer, SignedIn
 from shared.service import Here, Service
+from shared.streams import durable_of_client
 from shared.web.pages import render
 from shared.web.strict_json import StrictRoute
 
@@ -172,11 +174,13 @@ async def guide(request: Request, here: Here, officer: SignedIn, client: str) ->
         partner = await visible(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
         admission = await admissions.of_client(session, client)
+        occasion = await occasions.of(session, Scope(found, partner), here.now())
     place = Place(client, partner.campaign, guides.nats_address(here.settings), here.settings.public_url or str(request.base_url).rstrip("/"))
     allowed = tuple(partner.types) if partner.types is not None else (IndicatorObserved.TYPE,)
     return render(
-        request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed), heard=guides.heard(place),
-        listening=guides.listening(place), signing=guides.signing(place), signs=bool(admission and admission.signing_keys), pretty=_pretty,
+        request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed, occasion), heard=guides.heard(place),
+        asking=guides.asking(place), meanings=guides.STATES, states=PARTNER_STATES, quota=admission.quota if admission else None,
+        durable=durable_of_client(client), batch=door.BATCH_LIMIT, answers=ANSWER_LIMIT, listening=guides.listening(place), signing=guides.signing(place), signs=bool(admission and admission.signing_keys), pretty=_pretty,
         web=place.web,
     )  # fmt: skip
 

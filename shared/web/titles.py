@@ -1,0 +1,62 @@
+"""What events and services are called on pages: the types and names that programs use say little to most readers."""
+
+from collections.abc import Mapping
+
+from shared.messages import Message
+
+EVENTS: Mapping[str, Message] = {
+    "clock.minute.ticked.v1": Message("Đồng hồ điểm một phút"),
+    "evaluation.adjustment.entered.v1": Message("Hội đồng ghi điểm thưởng hoặc điểm trừ"),
+    "evaluation.front-runner.found.v1": Message("Đơn vị dẫn đầu chỉ tiêu qua nhiều kỳ"),
+    "evaluation.front-runner.lost.v1": Message("Đơn vị không còn dẫn đầu chỉ tiêu"),
+    "evaluation.hold.lifted.v1": Message("Thôi tạm dừng xét đơn vị"),
+    "evaluation.hold.placed.v1": Message("Một đơn vị bị tạm dừng xét"),
+    "evaluation.ranking.frozen.v1": Message("Chốt bảng xếp hạng"),
+    "evaluation.rubric.entered.v1": Message("Hội đồng chấm mức của đơn vị"),
+    "evaluation.score.changed.v1": Message("Điểm của đơn vị thay đổi"),
+    "evaluation.trial.scored.v1": Message("Chấm điểm chạy thử"),
+    "evaluation.warning.cleared.v1": Message("Hết cảnh báo: tiến độ đã đủ"),
+    "evaluation.warning.raised.v1": Message("Cảnh báo: với tiến độ này sẽ không đạt chỉ tiêu"),
+    "inbound.indicator.corrected.v1": Message("Đính chính một số liệu đã gửi: vẫn đơn vị, chỉ tiêu và ngày của sự kiện được dẫn"),
+    "inbound.indicator.observed.v1": Message("Số liệu về một đơn vị mà hệ thống của cơ quan khác ghi nhận"),
+    "inbound.report.submitted.v1": Message("Báo cáo trọn kỳ nộp thay một đơn vị, được xét như khi đơn vị tự nộp"),
+    "inbound.unit.reorganised.v1": Message("Đơn vị được sắp xếp lại theo một văn bản; thư ký Hội đồng xác nhận rồi mới có hiệu lực"),
+    "inbound.work.progressed.v1": Message("Công trình đã khởi công, hoàn thành hoặc gắn biển; đơn vị xác nhận rồi mới được tính"),
+    "notification.letter.delivered.v1": Message("Thư đã đến đơn vị"),
+    "registration.campaign.advanced.v1": Message("Phong trào sang giai đoạn khác"),
+    "registration.campaign.published.v1": Message("Công bố phong trào: lĩnh vực, chỉ tiêu, kỳ báo cáo, cụm khối, bảng điểm"),
+    "registration.commitment.approved.v1": Message("Duyệt chỉ tiêu đăng ký của một đơn vị"),
+    "registration.key.published.v1": Message("Công bố khóa kiểm tra phiên đăng nhập"),
+    "registration.officer.appointed.v1": Message("Giao vai trò cho cán bộ"),
+    "registration.officer.disabled.v1": Message("Ngừng quyền của cán bộ"),
+    "registration.participation.approved.v1": Message("Duyệt đăng ký tham gia của một đơn vị"),
+    "registration.participation.returned.v1": Message("Trả lại đăng ký tham gia"),
+    "registration.participation.submitted.v1": Message("Đơn vị gửi đăng ký tham gia"),
+    "registration.partner.admitted.v1": Message("Cho hệ thống đối tác vào bằng khóa"),
+    "registration.partner.registered.v1": Message("Đăng ký hoặc đổi quyền của hệ thống đối tác"),
+    "registration.partner.revoked.v1": Message("Thu hồi quyền của hệ thống đối tác"),
+    "registration.session.ended.v1": Message("Kết thúc một phiên đăng nhập"),
+    "registration.unit.changed.v1": Message("Thông tin của một đơn vị thay đổi: tên, cấp trên, mã"),
+    "registration.units.succeeded.v1": Message("Các đơn vị được sắp xếp thành đơn vị khác"),
+    "registration.work.progressed.v1": Message("Công trình sang bước khác, kèm mã của công trình"),
+    "reporting.discrepancy.opened.v1": Message("Số của đơn vị và của hệ thống khác chênh nhau"),
+    "reporting.discrepancy.resolved.v1": Message("Chênh lệch số liệu đã giải quyết"),
+    "reporting.event.rejected.v1": Message("Một sự kiện của hệ thống này bị từ chối, kèm lý do từng mục"),
+    "reporting.observation.accepted.v1": Message("Nhận số liệu của hệ thống khác"),
+    "reporting.reorganisation.proposed.v1": Message("Đề nghị ghi nhận sắp xếp đơn vị"),
+    "reporting.report.accepted.v1": Message("Nhận báo cáo của đơn vị"),
+    "reporting.report.missed.v1": Message("Đơn vị không nộp báo cáo đúng hạn"),
+    "reporting.report.returned.v1": Message("Trả báo cáo về đơn vị"),
+    "reporting.round.closed.v1": Message("Kỳ báo cáo hết hạn, kèm số đơn vị đã nộp và còn thiếu"),
+    "reporting.round.opened.v1": Message("Kỳ báo cáo mở"),
+    "reporting.trial.ended.v1": Message("Xóa phần chạy thử của một hệ thống"),
+    "reporting.work.proposed.v1": Message("Đề nghị ghi nhận bước của công trình"),
+    "inbound": Message("Sự kiện của hệ thống khác"),
+}
+"""By type; "inbound" is what a partner sent, before it is known what it is."""
+SERVICES: Mapping[str, Message] = {
+    "registration": Message("Dịch vụ đăng ký"),
+    "reporting": Message("Dịch vụ báo cáo"),
+    "evaluation": Message("Dịch vụ chấm điểm"),
+    "notification": Message("Dịch vụ thông báo"),
+}
