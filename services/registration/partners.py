@@ -153,6 +153,11 @@ async def listed(session: ReadSession, campaign: str) -> list[PartnerSystem]:
     return list(await session.scalars(query))
 
 
+async def titles(session: ReadSession, campaign: str) -> dict[str, str]:
+    """What the systems of a campaign are called, by client name."""
+    return {row.client: row.title for row in await listed(session, campaign)}
+
+
 async def of_client(session: ReadSession, client: str) -> list[PartnerSystem]:
     """The registrations of a system, one per campaign."""
     query = select(PartnerSystem).where(PartnerSystem.client == client).order_by(PartnerSystem.campaign)

@@ -1,6 +1,6 @@
 """The words and tones for what codes mean."""
 
-from services.reporting import ledger
+from services.reporting import ledger, sources
 from services.reporting.completeness import Standing
 from services.reporting.sheets import ACCEPTED, RETURNED
 from services.reporting.states import State
@@ -48,6 +48,11 @@ STATES = {
 PARTNER_STATES = {ledger.RECEIVED: (Message("Đã đến"), "accent")} | STATES | {
     ledger.SUPERSEDED: (Message("Đã được thay"), "muted"),
     ledger.DUPLICATE: (Message("Gửi trùng"), "muted"),
+}
+FIGURE_STATES = {
+    sources.CURRENT: (Message("Đang dùng"), "good"),
+    sources.SUPERSEDED: (Message("Đã được thay"), "muted"),
+    RETURNED: (Message("Đã trả lại"), "poor"),
 }
 KEPT = {
     "unit": Message("Giữ số của đơn vị"),
