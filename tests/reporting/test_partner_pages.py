@@ -225,6 +225,22 @@ async def test_the_guide_tells_all_that_the_doors_do(desk: Desk) -> None:
         assert f"<code>{state}</code>" in page, state
 
 
+async def test_the_pace_counts_trials_for_themselves(desk: Desk) -> None:
+    answer = await post(desk, json.dumps(whole("t-1", observed("30"))), path="sandbox/events", content_type=STRUCTURED)
+    await verdict(desk, answer.json()["events"][0])
+    found = (await desk.client.get("/reporting/api/pace", headers={"authorization": f"Bearer {KEY}"})).json()
+    assert (found["taken"], found["sandbox"]) == (0, {"taken": 1})
+
+
+async def test_a_fault_ends_before_its_cure_and_a_day_has_four_digits_for_its_year(desk: Desk) -> None:
+    none = await post(desk, json.dumps(whole("a", observed("30", as_of="0001-01-01"))), path="events/check", content_type=STRUCTURED)
+    assert "Ngày 01/01/0001 không có đơn vị" in none.text
+    shadow = whole("b", observed("30", campaign="thu-nghiem~kho-bac~1"))
+    refused = await post(desk, json.dumps(shadow), path="sandbox/events", content_type=STRUCTURED)
+    [fault] = (await verdict(desk, refused.json()["events"][0]))["faults"]
+    assert "~1. Hãy" in fault["vi"]
+
+
 async def test_a_partner_that_may_speak_of_nothing_yet_has_a_guide(desk: Desk) -> None:
     await hear(desk.database, world.treasury(revision=3, indicators=(), kinds=(), types=inbound_types()))
     page = (await desk.see(OWNER, "/partners/kho-bac/guide")).text
