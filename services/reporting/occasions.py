@@ -26,7 +26,7 @@ from shared.events.reporting import (
     WorkReported,
 )
 
-LOOKED_AT = 50
+LOOKED_AT = 200
 """So many units of each branch are looked at; an example needs one."""
 
 Named = dict[str, str]
