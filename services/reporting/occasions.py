@@ -39,16 +39,16 @@ class _Report(NamedTuple):
 
 
 async def of(session: ReadSession, scope: Scope, now: datetime) -> Occasion:
-    """What this partner can speak of now. What its rights leave nothing for comes from the sample, and is named as `wanting`."""
-    today = local_date(now)
-    among = await _units(session, scope, today)
+    """What this partner can speak of now, and after the campaign's end as of its last day. What its rights leave nothing for comes from the sample, and is named as `wanting`."""
+    day = min(local_date(now), local_date(scope.campaign.ends_at))  # of units that are gone since, one still speaks as of then
+    among = await _units(session, scope, day)
     known = await backgrounds.of_units(session, scope.campaign.code, among)
-    named = await _named(session, among, today)
-    figure = _figure(scope, known, today)
+    named = await _named(session, among, day)
+    figure = _figure(scope, known, day)
     report = await _report(session, scope, known, now)
     unit = named[0] if named else SAMPLE.unit
     return Occasion(
-        scope.campaign.code, today, unit, figure or SAMPLE.figure, report.unit if report else unit,
+        scope.campaign.code, day, unit, figure or SAMPLE.figure, report.unit if report else unit,
         report.round.code if report else _last_round(scope.campaign, now), report.values if report else [figure or SAMPLE.figure],
         named[:-1] or named or SAMPLE.gone, named[-1] if named else SAMPLE.successor, _wanting(bool(named), bool(figure), bool(report)),
     )  # fmt: skip
@@ -60,32 +60,32 @@ def _wanting(has_unit: bool, has_figure: bool, has_report: bool) -> frozenset[st
     return of_figures | of_units | (frozenset() if has_report else frozenset({ReportSubmitted.TYPE}))
 
 
-async def _units(session: ReadSession, scope: Scope, today: date) -> list[str]:
+async def _units(session: ReadSession, scope: Scope, day: date) -> list[str]:
     """Some units about which the partner may speak, those that take part first."""
     found: dict[str, None] = {}
     for branch in scope.partner.units or [None]:
         for taking_part in (True, False):
             if len(found) < LOOKED_AT:
-                found |= dict.fromkeys(await _some(session, scope, branch, today, taking_part=taking_part))
+                found |= dict.fromkeys(await _some(session, scope, branch, day, taking_part=taking_part))
     return list(found)
 
 
-async def _some(session: ReadSession, scope: Scope, branch: str | None, today: date, *, taking_part: bool) -> Sequence[str]:
+async def _some(session: ReadSession, scope: Scope, branch: str | None, day: date, *, taking_part: bool) -> Sequence[str]:
     table = units.versions
-    query = select(table.c.unit).where(*units.in_force(table, today), table.c.kind.in_(scope.partner.kinds))
+    query = select(table.c.unit).where(*units.in_force(table, day), table.c.kind.in_(scope.partner.kinds))
     if branch is not None:
-        query = query.where((table.c.unit == branch) | table.c.unit.in_(units.below(branch, today)))
+        query = query.where((table.c.unit == branch) | table.c.unit.in_(units.below(branch, day)))
     if taking_part:
         query = query.join(participants, (participants.c.unit == table.c.unit) & (participants.c.campaign == scope.campaign.code))
     return (await session.scalars(query.order_by(table.c.unit).limit(LOOKED_AT))).all()
 
 
-async def _named(session: ReadSession, among: Sequence[str], today: date) -> list[Named]:
+async def _named(session: ReadSession, among: Sequence[str], day: date) -> list[Named]:
     """The names of three of these units that were called so yesterday too, as units that become another one must have been."""
     found: list[Named] = []
     for unit in among:
-        name = await _name(session, unit, today)
-        if len(found) < 3 and name and name == await _name(session, unit, today - timedelta(days=1)):
+        name = await _name(session, unit, day)
+        if len(found) < 3 and name and name == await _name(session, unit, day - timedelta(days=1)):
             found.append(name)
     return found
 
@@ -98,7 +98,7 @@ async def _name(session: ReadSession, unit: str, on: date) -> Named | None:
     return None
 
 
-def _figure(scope: Scope, known: dict[str, Background], today: date) -> Measured | None:
+def _figure(scope: Scope, known: dict[str, Background], day: date) -> Measured | None:
     """A figure about an indicator that the partner may speak of; one to which the first of the units committed itself, if there is any."""
     allowed = [found for code in scope.partner.indicators if (found := scope.campaign.indicator(code))]
     first = next(iter(known.values()), None)
@@ -108,7 +108,7 @@ def _figure(scope: Scope, known: dict[str, Background], today: date) -> Measured
         return None
     decimals = _decimals(scope.campaign, chosen)
     row = committed.get(chosen.code)
-    return _measured(Known(chosen, decimals, row.baseline if row else None, row.target if row else None), today)
+    return _measured(Known(chosen, decimals, row.baseline if row else None, row.target if row else None), day)
 
 
 def _decimals(campaign: Campaign, indicator: Indicator) -> int:

@@ -5,7 +5,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import pytest_asyncio
@@ -197,6 +197,19 @@ async def test_every_example_as_printed_passes_the_check_for_partners_of_differe
         assert shown[IndicatorCorrected.TYPE]["data"]["replaces"] == shown[IndicatorObserved.TYPE]["id"]
         again = printed((await desk.see(OWNER, f"/partners/{client}/guide")).text)
         assert again[IndicatorObserved.TYPE] == shown[IndicatorObserved.TYPE]  # printed once more that day it is the same event
+
+
+async def test_after_the_campaigns_end_the_examples_speak_of_units_as_they_were_on_its_last_day(desk: Desk) -> None:
+    for unit in (COMMUNE, OTHER, DISTRICT):
+        gone = world.unit_changed(unit).versions[0].model_copy(update={"valid_to": date(2025, 6, 30)})
+        await hear(desk.database, world.unit_changed(unit, revision=2, versions=(gone,)))
+    desk.at(NOW + timedelta(days=1100))
+    shown = printed((await desk.see(OWNER, "/partners/kho-bac/guide")).text)
+    assert shown[IndicatorObserved.TYPE]["data"]["as_of"] == "2023-10-30"
+    await send(desk, shown[IndicatorObserved.TYPE])
+    for kind, one in shown.items():
+        answer = await post(desk, json.dumps(one), path="events/check", content_type=STRUCTURED)
+        assert bool(answer.json()["events"][0]["faults"]) == (kind == ReportSubmitted.TYPE), answer.text
 
 
 async def test_only_the_first_example_the_observation_has_its_commands_open(desk: Desk) -> None:
