@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import and_, func, select
 
+from services.reporting.forms import Reading
 from services.reporting.models import figures, inbound, observations, reports, versions
 from services.reporting.observations import OBSERVATION
 from services.reporting.on_behalf import REPORT
 from services.reporting.proposals import PROPOSAL
+from services.reporting.scope import Named
 from services.reporting.sheets import RETURNED
 from shared import units
 from shared.database import ReadSession, rows_of
@@ -99,11 +101,16 @@ async def unit_of(session: ReadSession, event: Any) -> str | None:
 
 
 async def _proposed_about(session: ReadSession, event: Any) -> str | None:
-    """The unit that an accepted proposal names, binary or structured."""
-    body = json.loads(event.body)
-    data = body["data"] if "specversion" in body else body
-    named = data.get("unit")
-    return await units.resolve(session, named["scheme"], named["value"], date.fromisoformat(data["day"])) if named else None
+    """The unit that an accepted proposal names, binary or structured. Of a very long body only the beginning is kept, and names none."""
+    try:
+        body = json.loads(event.body)
+    except ValueError:
+        return None
+    reading = Reading(body["data"] if isinstance(body.get("data"), dict) else body)
+    if "unit" not in reading.data:
+        return None
+    named, day = Named.read(reading.inner("unit"), "unit"), reading.day("day")
+    return await units.resolve(session, named.scheme, named.value, day) if day else None
 
 
 async def of_proposal(session: ReadSession, proposal: str) -> str | None:

@@ -79,8 +79,9 @@ async def test_the_sources_page_names_event_and_system_and_says_which_figure_is_
     assert "Đang dùng" in own
 
 
-async def test_a_proposal_leads_to_its_event_which_the_unit_that_is_to_confirm_it_may_read(desk: Desk) -> None:
-    work = {"campaign": world.CODE, "unit": {"scheme": "dinh-danh", "value": "H35.1.1"}, "work": "w-1", "status": "started", "day": "2023-07-14"}
+@pytest.mark.parametrize("more", [{}, {"day": "14/07/2023"}, {"note": "x" * 1999}])
+async def test_a_proposal_leads_to_its_event_which_the_unit_that_is_to_confirm_it_may_read(desk: Desk, more: dict) -> None:
+    work = {"campaign": world.CODE, "unit": {"scheme": "dinh-danh", "value": "H35.1.1"}, "work": "w-1", "status": "started", "day": "2023-07-14"} | more
     told = await sent(desk, json.dumps(whole("w-1", work, type=WorkReported.TYPE)), content_type=STRUCTURED)
     proposal = told["effect"].partition(":")[2]
     answers = {name: await desk.see(who, f"/proposals/{proposal}") for name, who in (("own", clerk(COMMUNE)), ("other", clerk(OTHER)))}
