@@ -33,7 +33,7 @@ def declare(verb: argparse.ArgumentParser) -> None:
         made.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="data folder (THIDUA_DATA)")
         return made
 
-    _declare_add(action("add", "Register a system and print its secrets, once.", "add thue --title 'Cục Thuế' --unit dinh-danh:H35.34"))
+    _declare_add(action("add", "Register a system and print its secrets, once.", "add thue --title 'Cục Thuế' --unit dinh-danh:H35.34 --indicator thu-ngan-sach --kind commune"))
     action("list", "The systems, their keys and whether they are shut out.", "list")
     rotate = action("rotate", "New keys; the old ones hold for a while yet.", "rotate kho-bac --overlap 24")
     rotate.add_argument("client")
@@ -150,7 +150,7 @@ async def show(given: argparse.Namespace, settings: Settings) -> int:
 
 async def _registrations(session: ReadSession, client: str) -> list[dict[str, object]]:
     return [
-        {"campaign": row.campaign, "active": row.active, "revision": row.revision} | asdict(partners.form_of(row))
+        {"campaign": row.campaign, "active": row.active, "revision": row.revision} | asdict(await partners.described(session, row))
         for row in await partners.of_client(session, client)
     ]
 

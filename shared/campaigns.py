@@ -74,7 +74,7 @@ async def find(session: ReadSession, campaign: str) -> Campaign:
 
 def unknown(campaign: str) -> NotFound:
     """There is no campaign with this code."""
-    return NotFound(Fault("campaign", Message("Không có phong trào {campaign}", campaign=campaign)))
+    return NotFound(Fault("campaign", Message("Không có phong trào {campaign}.", campaign=campaign)))
 
 
 async def listed(session: ReadSession) -> list[Campaign]:

@@ -194,7 +194,10 @@ class Work(Record):
 
 
 class WorkStep(Record):
-    """A step of a work: who recorded it, when, and on which day it happened."""
+    """A step of a work: who recorded it, when, and on which day it happened.
+
+    `event`, `traceparent`: the event by which it was told, and its trace; null in what is older than these columns.
+    """
 
     __tablename__ = "work_steps"
 
@@ -205,6 +208,8 @@ class WorkStep(Record):
     recorded_by: Mapped[Id]
     recorded_name: Mapped[Name]
     recorded_at: Mapped[datetime]
+    event: Mapped[Id | None]
+    traceparent: Mapped[Code | None]
 
 
 class PartnerSystem(Record):

@@ -1,8 +1,8 @@
 """Partner systems: what a campaign's file or the operator says of them becomes rows and events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -10,7 +10,8 @@ from sqlalchemy import select
 from services.registration import partner_keys, rules
 from services.registration.models import PartnerSystem
 from services.registration.units import identify
-from shared import audit, outbox
+from shared import audit, campaigns, outbox
+from shared import units as directory
 from shared.database import ReadSession, WriteSession
 from shared.events.campaign import Campaign, Partner, UnitKind
 from shared.events.registration import PartnerRegistered
@@ -73,6 +74,18 @@ def form_of(row: PartnerSystem) -> PartnerForm:
     """A registered system as a form; its units are named by our ids."""
     kinds = tuple(UnitKind(kind) for kind in row.kinds)
     return PartnerForm(row.client, row.title, row.unit, types_of(row), tuple(row.indicators), kinds, tuple(row.units or ()))
+
+
+async def described(session: ReadSession, row: PartnerSystem) -> PartnerForm:
+    """The same with its units as people name them: scheme:value."""
+    starts = (await campaigns.find(session, row.campaign)).starts
+    form = form_of(row)
+    return replace(form, unit=await _reference(session, row.unit, starts), units=tuple([await _reference(session, unit, starts) for unit in row.units or ()]))
+
+
+async def _reference(session: ReadSession, unit: str, on: date) -> str:
+    found = await directory.identifiers_of(session, unit, on)
+    return ":".join(found[0]) if found else unit
 
 
 async def _judged(session: ReadSession, campaign: Campaign, form: PartnerForm) -> dict[str, Any]:
@@ -138,6 +151,11 @@ async def listed(session: ReadSession, campaign: str) -> list[PartnerSystem]:
     """The partner systems of a campaign, by client name."""
     query = select(PartnerSystem).where(PartnerSystem.campaign == campaign).order_by(PartnerSystem.client)
     return list(await session.scalars(query))
+
+
+async def titles(session: ReadSession, campaign: str) -> dict[str, str]:
+    """What the systems of a campaign are called, by client name."""
+    return {row.client: row.title for row in await listed(session, campaign)}
 
 
 async def of_client(session: ReadSession, client: str) -> list[PartnerSystem]:

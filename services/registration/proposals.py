@@ -118,6 +118,12 @@ async def _decide(session: WriteSession, officer: Officer, row: Proposal, state:
     return row
 
 
+async def about_work(session: ReadSession, work: Work) -> list[Proposal]:
+    """What partners said of a work, and was confirmed, the first one first."""
+    query = select(Proposal).where(Proposal.campaign == work.campaign, Proposal.state == State.CONFIRMED, Proposal.unit == work.unit)
+    return [row for row in await session.scalars(query.order_by(Proposal.decided_at)) if row.kind == Kind.WORK and row.facts["work"] == work.id]
+
+
 async def listed(session: ReadSession, campaign: str, among: Collection[str] | None = None) -> list[Proposal]:
     """Proposals of a campaign, open ones first; of works only those of `among`, if given."""
     query = select(Proposal).where(Proposal.campaign == campaign)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from shared.events.campaign import Campaign, Indicator, Phase, ScoreSheet
 from shared.events.contract import inbound_types
 from shared.events.registration import Commitment, ParticipationStatus, WorkStatus
+from shared.events.reporting import IndicatorCorrected, IndicatorObserved, ReportSubmitted
 from shared.messages import Fault, Message
 
 PHASES = tuple(Phase)
@@ -147,6 +148,8 @@ def is_easier(indicator: Indicator, current: Decimal, proposed: Decimal) -> bool
     return proposed > current if indicator.direction == "lower" else proposed < current
 
 
+OF_INDICATORS = frozenset({IndicatorObserved.TYPE, IndicatorCorrected.TYPE, ReportSubmitted.TYPE})
+"""Whoever may say these says them of certain indicators: without any, everything would be refused."""
 CLIENT = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 CLIENT_LIMIT = 32
 QUOTA_LIMIT = 1_000_000
@@ -157,14 +160,17 @@ def partner_faults(campaign: Campaign, client: str, title: str, types: Sequence[
     faults = missing_faults(title=title)
     if not CLIENT.fullmatch(client) or len(client) > CLIENT_LIMIT:
         cure = Message("Dùng chữ thường không dấu, chữ số và dấu gạch nối, bắt đầu bằng chữ, không quá {limit} ký tự.", limit=CLIENT_LIMIT)
-        faults.append(Fault("client", Message("Tên máy khách “{client}” sai dạng.", client=client[:CLIENT_LIMIT]), cure))
+        faults.append(Fault("client", Message("Tên “{client}” của hệ thống trong địa chỉ sai dạng.", client=client[:CLIENT_LIMIT]), cure))
     known = {"types": inbound_types(), "indicators": tuple(indicator.code for indicator in campaign.indicators)}
     for field, given in (("types", types), ("indicators", indicators)):
         for wrong in sorted(set(given) - set(known[field])):
             cure = Message("Chọn trong: {listed}.", listed=", ".join(known[field]))
             faults.append(Fault(field, Message("Không có “{name}”.", name=wrong), cure))
     if not types:
-        faults.append(Fault("types", Message("Chưa chọn loại sự kiện.")))
+        faults.append(Fault("types", Message("Chưa chọn loại sự kiện."), Message("Chọn ít nhất một loại.")))
+    if not indicators and OF_INDICATORS & set(types):
+        cure = Message("Chọn ít nhất một chỉ tiêu (ở dòng lệnh: --indicator).")
+        faults.append(Fault("indicators", Message("Loại sự kiện được gửi là về chỉ tiêu, nhưng chưa chọn chỉ tiêu nào."), cure))
     return faults
 
 

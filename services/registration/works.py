@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from services.registration import phases, rules
 from services.registration.models import Work, WorkStep
-from shared import audit, campaigns, outbox, units
+from shared import audit, campaigns, outbox, telemetry, units
 from shared.clock import local_date
 from shared.database import ReadSession, WriteSession
 from shared.events.campaign import Campaign, WorkDuty
@@ -93,18 +93,16 @@ async def _step(session: WriteSession, officer: Officer, work: Work, to: WorkSta
 
 async def _progress(session: WriteSession, officer: Officer, work: Work, day: date, now: datetime) -> None:
     work.revision += 1
-    session.add(
-        WorkStep(
-            work=work.id, revision=work.revision, status=work.status, day=day,
-            recorded_by=officer.id, recorded_name=officer.name, recorded_at=now,
-        )
-    )
     event = WorkProgressed(
         campaign=work.campaign, work=work.id, unit=work.unit, revision=work.revision, title=work.title, purpose=work.purpose,
         state_share=work.state_share, people_share=work.people_share, status=WorkStatus(work.status),
         confirmed=work.confirmed, at=now,
     )
-    await outbox.record(session, event, now)
+    step = WorkStep(
+        work=work.id, revision=work.revision, status=work.status, day=day, recorded_by=officer.id, recorded_name=officer.name,
+        recorded_at=now, event=await outbox.record(session, event, now), traceparent=telemetry.traceparent(),
+    )  # fmt: skip
+    session.add(step)
     await audit.record(session, officer, f"work.{work.status}", work.id, now, revision=work.revision, day=day)
 
 

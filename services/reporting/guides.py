@@ -1,19 +1,23 @@
 """What a partner needs for its first event: its addresses, and commands that work as they stand, for the tools that partners have."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from services.reporting import examples
+from services.reporting import examples, ledger
+from services.reporting.examples import SAMPLE, Occasion
+from services.reporting.states import State
 from shared.broker import servers_of
 from shared.delivery import STRUCTURED
 from shared.events import REGISTRY
 from shared.events.asyncapi import CLIENT, subject_of, subjects_for
 from shared.events.catalogue import schema_of
-from shared.events.contract import inbound_types
 from shared.events.reporting import IndicatorObserved
+from shared.messages import Message
 from shared.settings import Settings
 from shared.streams import durable_of_client
+from shared.web.titles import EVENTS
 
 
 @dataclass(frozen=True)
@@ -38,32 +42,57 @@ def nats_address(settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class Said:
-    """A type of event that a partner may say: its subject, what it means, its schema, an example, and commands that send the example."""
+    """A type of event that a partner may say: its subject, its title, its schema, an example, and commands that send the example.
+
+    `apt`: the example is one that would be taken now; else the partner's rights leave nothing to make one of, and it shows the form alone.
+    """
 
     kind: str
     subject: str
-    meaning: str
+    title: Message
     schema: dict[str, Any]
     example: dict[str, Any]
     commands: dict[str, str]
+    apt: bool
 
 
-def said(place: Place, allowed: tuple[str, ...]) -> list[Said]:
+def said(place: Place, allowed: tuple[str, ...], occasion: Occasion = SAMPLE) -> list[Said]:
     """What the partner may say, with everything needed to say it."""
     found = []
-    for kind in inbound_types():
+    for kind in examples.ORDER:
         if kind in allowed:
             subject = subject_of(REGISTRY[kind]).replace(CLIENT, place.client)
-            schema = schema_of(kind)
-            example = examples.event(kind, place.client, place.campaign)
-            found.append(Said(kind, subject, schema["description"].partition("\n")[0], schema, example, commands(place, subject)))
+            example = examples.event(kind, place.client, occasion)
+            apt = kind not in occasion.wanting
+            found.append(Said(kind, subject, EVENTS[kind], schema_of(kind), example, commands(place, subject), apt))
     return found
 
 
-def heard(place: Place) -> list[tuple[str, str]]:
-    """What the partner may hear: subject and meaning."""
+class Heard(NamedTuple):
+    """A subject to listen at, the stream that keeps it, and what is said there."""
+
+    subject: str
+    stream: str
+    title: Message
+
+
+def heard(place: Place) -> list[Heard]:
+    """What the partner may hear."""
     subjects = subjects_for(place.client)
-    return [(subject, (REGISTRY[subject.removesuffix(f".{place.client}")].__doc__ or "").partition("\n")[0]) for subject in subjects]
+    return [Heard(subject, subject.partition(".")[0].upper(), EVENTS[subject.removesuffix(f".{place.client}")]) for subject in subjects]
+
+
+STATES: Mapping[str, Message] = {
+    ledger.RECEIVED: Message("Đã nằm trên đĩa của máy chủ, chưa xét."),
+    State.WAITING: Message("Chờ phong trào hoặc quyền của hệ thống được báo tới; sau đó tự xét, không phải gửi lại."),
+    State.ACCEPTED: Message("Đã nhận và có hiệu lực."),
+    State.REJECTED: Message("Bị từ chối, có lý do từng mục; sửa rồi gửi lại với mã cũ, chỉ tính một lần."),
+    ledger.DUPLICATE: Message("Đúng sự kiện đã gửi trước đó; không có tác dụng gì thêm."),
+    State.CONFLICT: Message("Mã của sự kiện đã được nhận nhưng nội dung khác; nội dung mới cần mã mới."),
+    ledger.SUPERSEDED: Message("Đã nhận, rồi một sự kiện mới hơn về cùng số liệu thay chỗ."),
+    State.PARKED: Message("Vượt hạn mức nên được giữ trong luồng; tự xét khi có chỗ, không phải gửi lại."),
+}
+"""What each state of an event means to its sender."""
 
 
 def commands(place: Place, subject: str) -> dict[str, str]:
@@ -84,6 +113,38 @@ def signing(place: Place) -> dict[str, str]:
     return {tool: text.format(**facts) for tool, text in SIGNING.items()}
 
 
+def asking(place: Place) -> dict[str, str]:
+    """What else the HTTP door does, by the name of it: all with the example in `event.json` and the key in PARTNER_KEY."""
+    facts = {"structured": STRUCTURED, "web": place.web}
+    return {name: text.format(**facts) for name, text in ASKING.items()}
+
+
+ASKING = {
+    "check": """\
+curl {web}/reporting/api/events/check -H "authorization: Bearer $PARTNER_KEY" -H "content-type: {structured}" --data-binary @event.json
+""",
+    "batch": """\
+(printf '['; cat event.json; printf ']') > batch.json
+curl {web}/reporting/api/events -H "authorization: Bearer $PARTNER_KEY" -H "content-type: application/cloudevents-batch+json" \\
+     -H "idempotency-key: batch-1" --data-binary @batch.json
+""",
+    "binary": """\
+attribute() {{ python3 -c 'import json, sys; print(json.load(open("event.json"))[sys.argv[1]])' "$1"; }}
+python3 -c 'import json; print(json.dumps(json.load(open("event.json"))["data"]))' > data.json
+curl {web}/reporting/api/events -H "authorization: Bearer $PARTNER_KEY" -H "content-type: application/json" \\
+     -H "ce-specversion: 1.0" -H "ce-id: $(attribute id)" -H "ce-source: $(attribute source)" -H "ce-type: $(attribute type)" \\
+     -H "ce-time: $(attribute time)" --data-binary @data.json
+""",
+    "one": """\
+curl {web}/reporting/api/events/$RECEIPT -H "authorization: Bearer $PARTNER_KEY"
+""",
+    "listed": """\
+curl "{web}/reporting/api/events?state=rejected&limit=100" -H "authorization: Bearer $PARTNER_KEY"
+""",
+    "pace": """\
+curl {web}/reporting/api/pace -H "authorization: Bearer $PARTNER_KEY"
+""",
+}
 SENDING = {
     "nats CLI": """\
 nats --server {nats} --nkey {client}.seed request {subject} -H "content-type:{type}" "$(cat event.json)"

@@ -200,10 +200,14 @@ async def refused(here: Here, client: Partner, day: Day = "") -> list[dict[str, 
 
 @router.get("/pace")
 async def pace(here: Here, client: Partner) -> dict[str, Any]:
-    """How many events may come in a minute (null: any number), how many were taken in this one, and what is parked in the stream until there is room."""
+    """How many events may come in a minute (null: any number), how many were taken in this one, and what is parked in the stream until there is room.
+
+    `sandbox`: how many trials were taken in this minute; they have the same quota for themselves.
+    """
+    tried = await queues.tried(here, client)
     found, parked = await queues.standing(here, client)
     waits = {"count": parked.number, "since": parked.since, "faults": verdicts.written([parked.reason])} if parked else {"count": 0}
-    return {"quota": found.quota, "taken": found.taken, "parked": waits}
+    return {"quota": found.quota, "taken": found.taken, "parked": waits, "sandbox": {"taken": tried}}
 
 
 async def _is_decided(here: Service, stream: str, sequence: int) -> bool:

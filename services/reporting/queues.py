@@ -7,6 +7,7 @@ import nats.errors
 from sqlalchemy import bindparam, func, select
 
 from services.reporting import paces, waiting
+from services.reporting.envelopes import account_of
 from services.reporting.models import inbound
 from services.reporting.paces import Pace
 from shared import streams
@@ -41,6 +42,12 @@ async def standing(service: Service, client: str) -> tuple[Pace, Parked | None]:
         return pace, None
     first = (info.delivered.stream_seq if info.delivered else 0) + 1
     return pace, Parked(info.num_pending, since, waiting.BEHIND if pace.blocked else beyond(pace.quota or 0), first)
+
+
+async def tried(service: Service, client: str) -> int:
+    """How many trials of a partner were taken in this minute; they are counted for themselves."""
+    async with service.database.read() as session:
+        return (await paces.of(session, account_of(client, sandbox=True), service.now())).taken
 
 
 def beyond(quota: int) -> Fault:

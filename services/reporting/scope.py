@@ -18,6 +18,7 @@ from shared.events.reporting import IndicatorObserved
 from shared.messages import Fault, Message
 from shared.shadows import is_shadow, original_of
 from shared.units import KnownUnit
+from shared.web import formats
 
 
 class NotHeardYet(Exception):
@@ -153,7 +154,7 @@ def own_unit(known: Directory, scope: Scope, named: Named, on: date) -> tuple[Kn
     """The unit that was called so on a day, or what is wrong: no such unit, of another kind, or in no branch to which the partner is held."""
     found = known.named(named, on)
     if found is None:
-        problem = Message("Ngày {day} không có đơn vị {scheme}:{value}.", day=f"{on:%d/%m/%Y}", scheme=named.scheme, value=named.value)
+        problem = Message("Ngày {day} không có đơn vị {scheme}:{value}.", day=formats.day(on), scheme=named.scheme, value=named.value)
         return None, [Fault(named.field, problem, Message("Hãy kiểm tra mã đơn vị có hiệu lực vào ngày đó."))]
     return found, _foreign(scope, found, known.lines.get((found.id, on), set()), named.field)
 

@@ -54,7 +54,7 @@ async def data_of(session: WriteSession, envelope: Envelope, now: datetime) -> A
         return data
     if is_shadow(named):
         cure = Message("Hãy ghi mã phong trào chính thức; sự kiện thử được nhận biết qua kênh gửi.")
-        raise Refused(Fault("campaign", Message("Không có phong trào {campaign}", campaign=named), cure))
+        raise Refused(Fault("campaign", Message("Không có phong trào {campaign}.", campaign=named), cure))
     return data | {"campaign": await _entered(session, named, envelope.client, now)} if envelope.sandbox else data
 
 

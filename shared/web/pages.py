@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from shared.events.campaign import Text
 from shared.messages import LANGUAGES, Message, translate
 from shared.service import Service
-from shared.web import charts, formats, navigation
+from shared.web import charts, formats, navigation, titles
 
 SHARED_TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE = "thidua-language"
@@ -29,7 +29,8 @@ def language_of(request: Request) -> str:
 class Pages:
     """Renders the templates of one service, with one environment per language, so that imported macros speak it too.
 
-    In a template: `_("…")`, `lang`, the filters of `shared/web/formats.py`, `officer`, `csrf`, `service`, `now`, `simulated`, `charts`.
+    In a template: `_("…")`, `lang`, the filters of `shared/web/formats.py`, `officer`, `csrf`, `service`, `now`, `simulated`, `charts`,
+    `event_titles` and `service_titles`.
     """
 
     def __init__(self, service: Service, templates: Path) -> None:
@@ -56,6 +57,7 @@ def _environment(language: str, templates: Path) -> Environment:
     )
     environment.filters |= formats.filters(language)
     environment.globals |= {"_": _translator(language), "lang": language, "charts": charts, "navigation": navigation.entries}
+    environment.globals |= {"event_titles": titles.EVENTS, "service_titles": titles.SERVICES}
     return environment
 
 

@@ -202,6 +202,30 @@ async def test_the_guides_python_and_curl_commands_work_as_they_stand(town: Town
     assert "reporting.event.rejected.v1.kho-bac" in await run(sys.executable, "listen.py", folder=folder)
 
 
+async def test_the_guides_other_requests_to_the_http_door_work_as_they_stand(town: Town, tmp_path: Path) -> None:
+    if not (shutil.which("curl") and shutil.which("bash")):
+        pytest.skip("curl is missing")
+    folder = tmp_path / "partner"
+    place = prepared(town, folder)
+
+    async def asked(name: str) -> Any:
+        words = await run("bash", "-ec", guides.asking(place)[name], folder=folder, PARTNER_KEY=KEY, RECEIPT="INBOUND_kho-bac:1")
+        return json.loads(words)
+
+    assert await asked("check") == {"events": [{"faults": []}]}
+    batch = await asked("batch")
+    assert batch["events"][0]["receipt"] == "INBOUND_kho-bac:1"
+    assert await asked("batch") == batch
+    await town.states(1)
+    assert (await asked("one"))["state"] == "accepted"
+    event = json.loads((folder / "event.json").read_text())
+    (folder / "event.json").write_text(json.dumps(event | {"id": "wrong", "data": observed("x")}))
+    assert (await asked("binary"))["events"][0]["receipt"] == "INBOUND_kho-bac:2"
+    await town.states(2)
+    assert [one["id"] for one in await asked("listed")] == ["wrong"]
+    assert (await asked("pace"))["parked"] == {"count": 0}
+
+
 async def test_the_guides_node_commands_work_as_they_stand(town: Town, tmp_path: Path) -> None:
     program, installed = node()
     folder = tmp_path / "partner"

@@ -150,7 +150,7 @@ def test_the_nightly_archive_is_restored_on_an_empty_host_by_the_lines_of_the_re
 def test_with_partners_everybody_signs_in_with_a_key_of_his_own(running):
     for line in (*lines_after("as root, with the image,"), *lines_after("so that compose takes the second file too,")):
         running.sh(line.replace("thidua.laichau.example", HOST))
-    running.sh("deploy/thidua partners add thue --title 'Cục Thuế' --unit dinh-danh:H35.34")
+    running.sh("deploy/thidua partners add thue --title 'Cục Thuế' --unit dinh-danh:H35.34 --indicator thu-ngan-sach")
     for line in lines_after("`rotate` or `revoke`:"):
         told = running.sh(line)
     assert "reloaded" in told

@@ -4,6 +4,8 @@ import asyncio
 import base64
 import hashlib
 import json
+import re
+import shlex
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from services.registration import campaigns, partner_keys, partners
 from services.registration.models import PartnerCredential, PartnerSystem
 from services.registration.partner_keys import Secrets, Terms
 from services.registration.partners import PartnerForm
-from shared import audit
+from shared import audit, units
 from shared.database import Database
 from shared.events.campaign import UnitKind
 from shared.events.contract import inbound_types
@@ -153,11 +155,12 @@ async def test_only_an_operator_changes_keys(database: Database, officer) -> Non
 
 
 WRONG = {
-    "client": PartnerForm("Kho Bạc", "x", TREASURY),
-    "title": PartnerForm("thue", " ", TREASURY),
+    "client": PartnerForm("Kho Bạc", "x", TREASURY, indicators=("giai-ngan",)),
+    "title": PartnerForm("thue", " ", TREASURY, indicators=("giai-ngan",)),
     "types": PartnerForm("thue", "x", TREASURY, types=("inbound.x.y.v1",)),
+    "indicators of a type that needs them": PartnerForm("thue", "x", TREASURY),
     "indicators": PartnerForm("thue", "x", TREASURY, indicators=("khong-co",)),
-    "unit": PartnerForm("thue", "x", UnitRef(scheme="mst", value="1")),
+    "unit": PartnerForm("thue", "x", UnitRef(scheme="mst", value="1"), indicators=("giai-ngan",)),
 }
 
 
@@ -165,7 +168,7 @@ WRONG = {
 async def test_what_cannot_be_registered_is_refused_by_field(database: Database, field: str) -> None:
     with pytest.raises(Refused) as refused:
         await register(database, WRONG[field])
-    assert [fault.field for fault in refused.value.faults] == [field]
+    assert [fault.field for fault in refused.value.faults] == [field.partition(" ")[0]]
 
 
 @pytest.mark.parametrize("terms", [Terms(quota=0), Terms(signing_keys=("x",))])
@@ -196,7 +199,7 @@ async def test_a_campaign_file_that_does_not_name_an_operators_system_leaves_it_
 
 async def test_the_page_shows_secrets_once_and_changes_keys(town: Town) -> None:
     await town.browse("van-hanh")
-    form = {"client": "thue", "title": "Cục Thuế", "unit": "dinh-danh:H35.34", "types": "inbound.indicator.observed.v1", "indicators": "giai-ngan"}
+    form = {"client": "thue", "title": "Cục Thuế", "unit": "dinh-danh:H35.34", "types": "inbound.indicator.observed.v1", "indicators": "giai-ngan", "kinds": "commune"}
     wrong = await town.post("/registration/partners", **form | {"unit": "H35", "client": "Thuế"})
     assert wrong.status_code == 422
     assert "Thuế" in wrong.text
@@ -219,7 +222,7 @@ async def test_the_page_shows_secrets_once_and_changes_keys(town: Town) -> None:
 
 async def test_the_page_shows_scope_and_terms_as_they_are_and_changes_them(town: Town) -> None:
     await town.browse("van-hanh")
-    form = {"client": "thue", "title": "Cục Thuế", "unit": "dinh-danh:H35.34", "types": "inbound.indicator.observed.v1", "indicators": "giai-ngan"}
+    form = {"client": "thue", "title": "Cục Thuế", "unit": "dinh-danh:H35.34", "types": "inbound.indicator.observed.v1", "indicators": "giai-ngan", "kinds": "commune"}
     await town.post("/registration/partners", **form, quota="90", only="dinh-danh:H35.34")
     shown = (await town.client.get("/registration/partners/thue/change")).text
     for words in ('value="Cục Thuế"', 'value="dinh-danh:H35.34"', 'value="90"', ">dinh-danh:H35.34</textarea>", 'value="giai-ngan" checked'):
@@ -256,6 +259,45 @@ async def test_on_a_broker_without_accounts_registration_itself_makes_a_partners
     await until(True)
 
 
+async def test_nobody_gets_wide_or_empty_rights_by_leaving_a_choice_out(town: Town) -> None:
+    await town.browse("van-hanh")
+    form = {"client": "thue", "title": "Cục Thuế", "unit": "dinh-danh:H35.34", "types": "inbound.indicator.observed.v1"}
+    no_kind = await town.post("/registration/partners", **form, indicators="giai-ngan")
+    assert (no_kind.status_code, "Chưa chọn loại đơn vị." in no_kind.text) == (422, True)
+    no_indicator = await town.post("/registration/partners", **form, kinds="commune")
+    assert (no_indicator.status_code, "Chọn ít nhất một chỉ tiêu" in no_indicator.text) == (422, True)
+    without = form | {"types": "inbound.work.progressed.v1", "kinds": "commune"}
+    assert (await town.post("/registration/partners", **without)).status_code == 200
+
+
+async def test_the_list_shows_to_which_units_a_system_is_held_and_that_it_must_sign(town: Town) -> None:
+    key = base64.b64encode(bytes(32)).decode()
+    await register(town.service.database, replace(TAXES, units=(TREASURY,)), Terms(signing_keys=(key,)))
+    await town.browse("van-hanh")
+    page = (await town.client.get("/registration/partners")).text
+    async with town.service.database.read() as session:
+        name = (await units.known(session, str(await units.resolve(session, "dinh-danh", "H35.34", REGISTERING.date())), REGISTERING.date())).name
+    row = page.partition("<code>thue</code>")[2].partition("</tr>")[0]
+    assert name in row.partition("Chỉ:")[2].partition("</td>")[0]
+    assert "chỉ nhận sự kiện được ký" in row
+
+
+async def test_to_shut_a_system_out_takes_a_second_deliberate_step(town: Town) -> None:
+    await register(town.service.database)
+    await town.browse("van-hanh")
+    page = (await town.client.get("/registration/partners")).text
+    inside = re.findall(r"<details.*?</details>", page, re.DOTALL)
+    assert any('action="/registration/partners/thue/revoke"' in one and "hết hiệu lực ngay" in one for one in inside)
+    assert "/revoke" not in re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)
+
+
+def test_every_example_in_the_help_of_partners_can_be_read_and_names_what_it_grants(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["partners", "add", "--help"])
+    words = shlex.split(capsys.readouterr().out.partition("Example: thidua ")[2].replace("\n", " "))
+    assert {"--indicator", "--kind"} <= set(words)
+
+
 async def test_who_is_no_operator_sees_the_systems_and_changes_nothing(town: Town) -> None:
     await town.browse("hoi-dong.thu-ky")
     page = await town.client.get("/registration/partners")
@@ -276,12 +318,14 @@ def test_the_command_registers_lists_rotates_revokes_and_exports(tmp_path: Path,
         return capsys.readouterr().out
 
     run("load", "deploy/campaigns/lai-chau-2023", *at)
-    added = json.loads(run("partners", *at, "add", "thue", "--title", "Cục Thuế", "--unit", "dinh-danh:H35.34", "--quota", "50"))
+    added = json.loads(run("partners", *at, "add", "thue", "--title", "Cục Thuế", "--unit", "dinh-danh:H35.34", "--indicator", "giai-ngan", "--quota", "50"))
     assert set(added) == {"client", "key", "api_key", "nkey_seed", "nkey"}
     rotated = json.loads(run("partners", *at, "rotate", "thue", "--overlap", "1"))
     listed = {row["client"]: row for row in map(json.loads, run("partners", *at, "list").splitlines())}
     assert [key["nkey"] for key in listed["thue"]["keys"]] == [added["nkey"], rotated["nkey"]]
     assert listed["kho-bac"]["keys"] == []
+    [registered] = listed["thue"]["registered"]
+    assert registered["unit"] == "dinh-danh:H35.34"
     keys, accounts = tmp_path / "keys", tmp_path / "accounts.conf"
     run("partners", "keys", str(keys))
     run("partners", *at, "export", "--keys", str(keys), "--to", str(accounts))
@@ -299,6 +343,7 @@ def test_the_command_registers_lists_rotates_revokes_and_exports(tmp_path: Path,
     changed = json.loads(run("partners", *at, "change", "thue", "--quota", "70", "--signing-key", key, "--title", "Thuế", *only))
     assert (changed["quota"], changed["signing_keys"], changed["keys"][0]["nkey"]) == (70, [key], again["nkey"])
     [scope] = changed["registered"]
+    assert scope["units"] == ["dinh-danh:H35.34"]
     assert (scope["title"], scope["types"], scope["kinds"], len(scope["units"])) == ("Thuế", ["inbound.report.submitted.v1"], ["commune"], 1)
     back = json.loads(run("partners", *at, "change", "thue", "--unsigned", "--everywhere"))
     assert (back["quota"], back["signing_keys"], back["registered"][0]["units"]) == (70, [], [])

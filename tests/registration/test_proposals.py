@@ -1,5 +1,6 @@
 """What partners propose changes nothing until the person whose matter it is confirms it."""
 
+import re
 from datetime import date
 
 import pytest
@@ -129,3 +130,23 @@ async def test_the_page_lists_what_is_the_officers_to_decide_and_takes_the_decis
     page = (await town.client.get("/registration/proposals?lang=en")).text
     assert "Declined" in page
     assert f"{id}/confirm" not in page
+
+
+async def test_a_works_page_leads_to_each_steps_event_and_path_and_to_the_event_of_the_system_that_proposed_it(town) -> None:
+    await town.browse("xa-ta-tong.clerk")
+    work = (await town.post("/registration/works", title="Nhà văn hóa", purpose="social", state_share="10", people_share="5")).headers["location"]
+    async with town.service.database.write() as session:
+        row = await session.get(works.Work, work.rpartition("/")[2])
+        row.confirmed, row.status = True, WorkStatus.CONFIRMED
+        owner = row.unit
+    id = await hear(town.service.database, work_proposed(owner, work.rpartition("/")[2], client="kho-bac", event="kb-7"))
+    listed = (await town.client.get("/registration/proposals")).text
+    assert f'href="/reporting/proposals/{id}"' in listed
+    assert "<code>kho-bac</code>" not in listed, "the system is called by its title"
+    assert (await town.post(f"/registration/proposals/{id}/confirm")).status_code == 303
+    page = (await town.client.get(work)).text
+    for event in await said(town.service.database, WorkProgressed):
+        assert event.work in work
+    assert len(re.findall(r"<dd><code>[0-9a-f-]{36}</code></dd>", page)) == 2, "a clerk sees the events' ids"
+    assert len(set(re.findall(r'hx-get="/registration/fragments/path/([0-9a-f]{32})"', page))) == 2
+    assert f'<a href="/reporting/proposals/{id}"><code>kb-7</code></a>' in page

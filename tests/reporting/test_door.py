@@ -494,11 +494,11 @@ async def test_the_official_python_sdk_is_understood_over_nats_in_structured_mod
 
 @pytest.mark.parametrize("kind", inbound_types())
 def test_every_type_has_an_example_that_fits_its_contract(kind: str) -> None:
-    shown = example(kind, "kho-bac", world.CODE)
+    shown = example(kind, "kho-bac")
     assert REGISTRY[kind].model_validate(shown["data"]).model_dump(exclude_unset=True).keys() == shown["data"].keys()
 
 
 def test_the_examples_can_be_sent_one_after_the_other_and_the_correction_cites_the_observation() -> None:
-    shown = {kind: example(kind, "kho-bac", world.CODE) for kind in inbound_types()}
+    shown = {kind: example(kind, "kho-bac") for kind in inbound_types()}
     assert len({one["id"] for one in shown.values()}) == len(inbound_types())
     assert shown["inbound.indicator.corrected.v1"]["data"]["replaces"] == shown[KIND]["id"]

@@ -5,27 +5,28 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import pytest_asyncio
 import yaml
 
-from services.reporting import guides
-from services.reporting.guides import Place
+from services.reporting import examples
 from services.reporting.ledger import day as day_of
 from services.reporting.ledger import listed
 from services.reporting.mending import MENDS
+from services.reporting.states import State
 from shared import audit
 from shared.clock import local_date
+from shared.events.campaign import UnitKind
 from shared.events.contract import inbound_types
 from shared.events.registration import Role
-from shared.events.reporting import ObservationAccepted
+from shared.events.reporting import IndicatorCorrected, IndicatorObserved, ObservationAccepted, ReportSubmitted
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
 from tests.reporting.test_door import KEY, SEEN_BAD, STRUCTURED, admitted, binary, post, verdict, whole
 from tests.reporting.test_kinds import OBSERVED, message
-from tests.reporting.world import COMMUNE, DEPARTMENT, OPENED, hear, observed, officer, said
+from tests.reporting.world import COMMUNE, DEPARTMENT, DISTRICT, OPENED, OTHER, hear, observed, officer, said
 
 NOW = OPENED + timedelta(days=2, hours=9)
 OPERATOR, OWNER, STRANGER = officer(COMMUNE, Role.OPERATOR), officer(DEPARTMENT, Role.CLERK), officer(COMMUNE, Role.CLERK)
@@ -38,9 +39,9 @@ async def desk(app_of) -> AsyncIterator[Desk]:
         yield found
 
 
-async def send(desk: Desk, *events: dict) -> list[str]:
-    answer = await post(desk, json.dumps(events), content_type="application/cloudevents-batch+json")
-    return [(await verdict(desk, one))["state"] for one in answer.json()["events"]]
+async def send(desk: Desk, *events: dict, key: str = KEY) -> list[str]:
+    answer = await post(desk, json.dumps(events), key=key, content_type="application/cloudevents-batch+json")
+    return [(await verdict(desk, one, key))["state"] for one in answer.json()["events"]]
 
 
 async def test_the_page_shows_todays_events_with_states_and_what_to_mend(desk: Desk) -> None:
@@ -297,11 +298,99 @@ async def test_the_guide_names_the_address_for_partners_and_never_the_services_o
         assert (f"nats --server {wanted} " in page, "secret@" in page, page.count("//thidua:")) == (True, False, 0), re.findall(r".*secret.*", page)
 
 
-async def test_every_example_of_the_guide_passes_the_check_but_for_what_it_names(desk: Desk) -> None:
-    for one in guides.said(Place("kho-bac", world.CODE, "", ""), inbound_types()):
-        answer = await post(desk, json.dumps(one.example), path="events/check", content_type=STRUCTURED)
-        fields = {fault["field"].split(".")[0] for fault in answer.json()["events"][0]["faults"]}
-        assert fields <= {"unit", "predecessors", "replaces", "values", "indicator", "as_of", "day"}, one.kind
+BRANCHES = {
+    "kho-bac": {"indicators": (world.REVENUE, world.DISBURSED), "kinds": (UnitKind.COMMUNE,)},
+    "thong-ke": {"indicators": (world.DISBURSED, world.REVENUE, world.JOBS), "kinds": (UnitKind.DISTRICT, UnitKind.COMMUNE), "units": (DISTRICT,)},
+    "viec-lam": {"indicators": (world.JOBS,), "kinds": (UnitKind.COMMUNE,), "units": (OTHER,)},
+}
+
+
+def printed(page: str) -> dict[str, dict]:
+    """The examples of a guide by type, in their order."""
+    shown = (json.loads(text) for text in re.findall(r"<pre><code>(\{.*?\})</code></pre>", html.unescape(page), re.DOTALL) if '"specversion"' in text)
+    return {one["type"]: one for one in shown}
+
+
+@pytest.mark.parametrize("client", BRANCHES)
+async def test_every_example_as_printed_passes_the_check_for_partners_of_different_rights(app_of, client: str) -> None:
+    key = f"thidua.{client}.secret"
+    async with desk_of(app_of("reporting"), NOW, (client,)) as desk:
+        await hear(desk.database, admitted(client, key), world.treasury(client=client, revision=2, types=inbound_types(), **BRANCHES[client]))
+        page = (await desk.see(OWNER, f"/partners/{client}/guide")).text
+        shown = printed(page)
+        assert list(shown) == list(examples.ORDER)
+        wanting = {ReportSubmitted.TYPE} if client == "viec-lam" else set()  # its units owe figures that it may not send
+        assert page.count("ví dụ chỉ cho biết dạng") == len(wanting)
+        await send(desk, shown[IndicatorObserved.TYPE], key=key)
+        for kind, one in shown.items():
+            answer = await post(desk, json.dumps(one), path="events/check", key=key, content_type=STRUCTURED)
+            assert bool(answer.json()["events"][0]["faults"]) == (kind in wanting), (kind, answer.text)
+        states = await send(desk, *(one for kind, one in shown.items() if kind not in wanting), key=key)
+        assert "rejected" not in states
+        assert shown[IndicatorCorrected.TYPE]["data"]["replaces"] == shown[IndicatorObserved.TYPE]["id"]
+        again = printed((await desk.see(OWNER, f"/partners/{client}/guide")).text)
+        assert again[IndicatorObserved.TYPE] == shown[IndicatorObserved.TYPE]  # printed once more that day it is the same event
+
+
+async def test_after_the_campaigns_end_the_examples_speak_of_units_as_they_were_on_its_last_day(desk: Desk) -> None:
+    for unit in (COMMUNE, OTHER, DISTRICT):
+        gone = world.unit_changed(unit).versions[0].model_copy(update={"valid_to": date(2025, 6, 30)})
+        await hear(desk.database, world.unit_changed(unit, revision=2, versions=(gone,)))
+    desk.at(NOW + timedelta(days=1100))
+    shown = printed((await desk.see(OWNER, "/partners/kho-bac/guide")).text)
+    assert shown[IndicatorObserved.TYPE]["data"]["as_of"] == "2023-10-30"
+    await send(desk, shown[IndicatorObserved.TYPE])
+    for kind, one in shown.items():
+        answer = await post(desk, json.dumps(one), path="events/check", content_type=STRUCTURED)
+        assert bool(answer.json()["events"][0]["faults"]) == (kind == ReportSubmitted.TYPE), answer.text
+
+
+async def test_only_the_first_example_the_observation_has_its_commands_open(desk: Desk) -> None:
+    page = (await desk.see(OWNER, "/partners/kho-bac/guide")).text
+    first = page.index("inbound.kho-bac.indicator.observed.v1")
+    assert first < page.index("<details open>") < page.index("inbound.kho-bac.indicator.corrected.v1")
+    assert page.count("<details open>") == 1
+
+
+async def test_the_guide_says_what_may_be_said_and_heard_in_the_readers_language(desk: Desk) -> None:
+    page = (await desk.see(OWNER, "/partners/kho-bac/guide")).text
+    assert 'lang="en"' not in page.partition("<main")[2].partition("</main>")[0]
+    assert "From a partner" not in page.replace(html.escape(json.dumps("From a partner")), "").partition("JSON Schema")[0]
+    assert "Kỳ báo cáo mở" in page
+    assert "A round opened" in (await desk.see(OWNER, "/partners/kho-bac/guide", "en")).text
+
+
+async def test_the_guide_tells_all_that_the_doors_do(desk: Desk) -> None:
+    page = html.unescape((await desk.see(OWNER, "/partners/kho-bac/guide")).text)
+    for words in (
+        "events/check", "cloudevents-batch+json", "idempotency-key", "ce-specversion", "429", "Retry-After", "events/$RECEIPT", "events?state=",
+        "/reporting/api/pace", "partner-kho-bac", "REGISTRATION", "1.000 sự kiện mỗi phút",
+    ):  # fmt: skip
+        assert words in page, words
+    for state in (*State, "received", "superseded", "duplicate"):
+        assert f"<code>{state}</code>" in page, state
+
+
+async def test_the_pace_counts_trials_for_themselves(desk: Desk) -> None:
+    answer = await post(desk, json.dumps(whole("t-1", observed("30"))), path="sandbox/events", content_type=STRUCTURED)
+    await verdict(desk, answer.json()["events"][0])
+    found = (await desk.client.get("/reporting/api/pace", headers={"authorization": f"Bearer {KEY}"})).json()
+    assert (found["taken"], found["sandbox"]) == (0, {"taken": 1})
+
+
+async def test_a_fault_ends_before_its_cure_and_a_day_has_four_digits_for_its_year(desk: Desk) -> None:
+    none = await post(desk, json.dumps(whole("a", observed("30", as_of="0001-01-01"))), path="events/check", content_type=STRUCTURED)
+    assert "Ngày 01/01/0001 không có đơn vị" in none.text
+    shadow = whole("b", observed("30", campaign="thu-nghiem~kho-bac~1"))
+    refused = await post(desk, json.dumps(shadow), path="sandbox/events", content_type=STRUCTURED)
+    [fault] = (await verdict(desk, refused.json()["events"][0]))["faults"]
+    assert "~1. Hãy" in fault["vi"]
+
+
+async def test_a_partner_that_may_speak_of_nothing_yet_has_a_guide(desk: Desk) -> None:
+    await hear(desk.database, world.treasury(revision=3, indicators=(), kinds=(), types=inbound_types()))
+    page = (await desk.see(OWNER, "/partners/kho-bac/guide")).text
+    assert page.count("ví dụ chỉ cho biết dạng") == len(inbound_types())
 
 
 async def test_the_asyncapi_document_of_a_partner_has_its_own_addresses_and_nothing_internal(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from shared.database import Database, add
 from shared.events.contract import inbound_types
 from shared.events.registration import Role
-from shared.events.reporting import ObservationAccepted, ReportAccepted, ReportSubmitted
+from shared.events.reporting import ObservationAccepted, ReportAccepted, ReportSubmitted, WorkReported
 from shared.inbox import inbox
 from shared.migrations import migrate
 from shared.outbox import outbox
@@ -56,10 +56,39 @@ async def test_from_a_units_figures_two_clicks_lead_to_the_event_its_partner_rec
     ways = re.findall(r'hx-get="(/\w+/fragments/path/[0-9a-f]{32})"', page)
     assert [way.split("/")[1] for way in ways] == ["registration", "reporting", "evaluation", "notification"]
     path = (await desk.see(AUDITOR, ways[1].removeprefix("/reporting"))).text
-    assert "inbound" in path
+    assert "áp dụng: Sự kiện của hệ thống khác" in path
+    assert "Dịch vụ báo cáo" in path
+    assert "ghi: Nhận số liệu của hệ thống khác" in path
     assert ObservationAccepted.TYPE in path
+    english = (await desk.see(AUDITOR, ways[1].removeprefix("/reporting"), "en")).text
+    assert all(words in english for words in ("Reporting service", "Another system's event".replace("'", "&#39;"), "Another system&#39;s figure was taken"))
     [event] = links(path, "events/")
     assert "observation" in (await desk.see(AUDITOR, event)).text
+
+
+async def test_the_sources_page_names_event_and_system_and_says_which_figure_is_in_force(desk: Desk) -> None:
+    await sent(desk, json.dumps(whole("e-1", observed("30"))), content_type=STRUCTURED)
+    await sent(desk, json.dumps(whole("e-2", observed("31"))), content_type=STRUCTURED)
+    await desk.send(clerk(COMMUNE), "/rounds/ky-1", typed())
+    page = (await desk.see(clerk(COMMUNE), f"/sources/{COMMUNE}/{DISBURSED}")).text
+    rows = re.findall(r"<tr>.*?</tr>", page.partition("<tbody>")[2].partition("</tbody>")[0], re.DOTALL)
+    newest, first = [row for row in rows if "Kho bạc" in row]
+    assert ("e-2" in newest, "Đang dùng" in newest) == (True, True)
+    assert ("e-1" in first, "Đã được thay" in first) == (True, True)
+    [own] = [row for row in rows if "Kho bạc" not in row]
+    assert "Đang dùng" in own
+
+
+@pytest.mark.parametrize("more", [{}, {"day": "14/07/2023"}, {"note": "x" * 1999}])
+async def test_a_proposal_leads_to_its_event_which_the_unit_that_is_to_confirm_it_may_read(desk: Desk, more: dict) -> None:
+    work = {"campaign": world.CODE, "unit": {"scheme": "dinh-danh", "value": "H35.1.1"}, "work": "w-1", "status": "started", "day": "2023-07-14"} | more
+    told = await sent(desk, json.dumps(whole("w-1", work, type=WorkReported.TYPE)), content_type=STRUCTURED)
+    proposal = told["effect"].partition(":")[2]
+    answers = {name: await desk.see(who, f"/proposals/{proposal}") for name, who in (("own", clerk(COMMUNE)), ("other", clerk(OTHER)))}
+    assert {answer.status_code for answer in answers.values()} == {303}
+    event = answers["own"].headers["location"].removeprefix("/reporting")
+    assert [(await desk.see(who, event)).status_code for who in (clerk(COMMUNE), clerk(OTHER))] == [200, 403]
+    assert (await desk.see(AUDITOR, "/proposals/x")).status_code == 404
 
 
 async def test_a_report_that_a_partner_handed_in_leads_back_to_its_event(desk: Desk) -> None:

@@ -364,6 +364,10 @@ async def test_the_page_says_that_it_is_a_trial_and_what_became_of_it(desk: Desk
     await hear(desk.database, scored(1, "71.25"))
     page = (await desk.see(OWNER, "/partners/kho-bac/sandbox", "en")).text
     assert "71.25" in page
+    units, events = page.split('<table class="cards">')[1:3]
+    first = (await rows(desk.database))[0]
+    assert units.count(f'href="/reporting/inbound/{first.id}"') == 2, "the report and the score lead to the event that gave them"
+    assert re.search(r"<li>(<code>.*?</code>: )?“x”|<li><code>value</code>", events), "faults are a list"
     assert "This is only a trial by a partner system" in page
     row = (await rows(desk.database))[0]
     assert "không vào báo cáo, điểm, xếp hạng" in (await desk.see(officer(DEPARTMENT, Role.OPERATOR), f"/inbound/{row.id}")).text
@@ -372,6 +376,9 @@ async def test_the_page_says_that_it_is_a_trial_and_what_became_of_it(desk: Desk
 async def test_the_unit_that_answers_for_a_system_begins_its_sandbox_anew_and_nobody_else_does(desk: Desk) -> None:
     await through_the_door(desk, report(), REPORT)
     path = "/partners/kho-bac/sandbox"
+    page = (await desk.see(OWNER, path)).text
+    assert '<button class="danger">' not in re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL), "it takes a second deliberate step"
+    assert '<button class="danger">' in page
     assert (await desk.see(STRANGER, path)).status_code == 404
     assert (await desk.send(STRANGER, path, {})).status_code == 404
     assert (await desk.send(officer(COMMUNE, Role.AUDITOR), path, {})).status_code == 403

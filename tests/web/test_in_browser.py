@@ -19,8 +19,9 @@ from tests.web.test_common_pages import bury, note
 CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: make browser installs it")]
 GRID = """
-{% extends "page.html" %}{% from "macros.html" import faults as summary, field, table %}{% block content %}
-<h1>Nhập</h1>{{ summary(wrong) }}
+{% extends "page.html" %}{% from "macros.html" import faults as summary, field, table, tabs %}{% block content %}
+<h1>Nhập</h1>{{ tabs([("/reporting/due", "Sự kiện"), ("/x", "Cách gửi và nghe"), ("/y", "Chạy thử")], "/reporting/due") }}
+<fieldset class="checks"><label><input type="checkbox" name="c"> <span>{{ "Tỷ lệ giải ngân vốn đầu tư công " * 3 }}</span></label></fieldset>{{ summary(wrong) }}
 <form method="post" action="/reporting/notes" data-keep><input type="hidden" name="csrf" value="{{ csrf }}">
 {{ field("note", "Ghi chú", "cũ", wrong) }}
 {% call table("Rất nhiều cột") %}<tbody data-grid>{% for r in range(2) %}<tr>{% for c in range(12) %}
@@ -89,6 +90,17 @@ async def test_no_page_is_wider_than_a_small_phone(web, browser):
         page = await browser.open(f"/reporting/{path}")
         await page.wait_for_load_state("networkidle" if path != "operations" else "load")
         assert await width_of(page) == 360, path
+
+
+async def test_three_tabs_stand_in_one_row_of_a_phone_and_a_long_label_keeps_clear_of_its_box(browser):
+    page = await browser.open("/reporting/due")
+    await page.set_viewport_size({"width": 390, "height": 800})
+    tops = await page.evaluate("[...document.querySelectorAll('.tabs a')].map(a => Math.round(a.getBoundingClientRect().top))")
+    assert len(set(tops)) == 1
+    box = await page.evaluate("document.querySelector('.checks input').getBoundingClientRect().right")
+    lines = await page.evaluate("[...document.querySelector('.checks span').getClientRects()].map(line => line.left)")
+    assert len(lines) > 1
+    assert all(left >= box for left in lines)
 
 
 async def test_the_first_tab_leads_past_the_navigation(browser):

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
+from shared.events import REGISTRY
+from shared.settings import SERVICES
+from shared.web import titles
 from tests.web.texts import in_sources
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +62,13 @@ def test_one_text_has_one_translation():
             if seen.setdefault(text, english) != english:
                 twice.append(f"{text}: {seen[text]} / {english}")
     assert twice == []
+
+
+def test_every_type_of_event_and_every_service_has_a_title_for_people():
+    """Pages name events and services by these; a title of a type that is gone goes as well."""
+    assert titles.EVENTS.keys() - {"inbound"} == REGISTRY.keys()
+    assert titles.SERVICES.keys() == set(SERVICES)
+    assert len({title.text for title in titles.EVENTS.values()}) == len(titles.EVENTS)
 
 
 def test_the_shared_catalogue_keeps_no_text_that_nobody_says():

@@ -39,7 +39,7 @@ async def listed(request: Request, officer: SignedIn, service: Here) -> HTMLResp
 async def _listing(session: ReadSession, request: Request, service: Service) -> dict[str, Any]:
     campaign = await campaigns.chosen(session, request.query_params.get("campaign"))
     rows = await partners.listed(session, campaign.code)
-    names = await directory.on_day(session, local_date(service.now()), {row.unit for row in rows})
+    names = await directory.on_day(session, local_date(service.now()), {unit for row in rows for unit in (row.unit, *(row.units or ()))})
     keys = {row.client: await partner_keys.holding(session, row.client, wall_now()) for row in rows}
     return {
         "campaign": campaign, "rows": rows, "names": names, "keys": keys, "admitted": await partner_keys.admissions(session),
@@ -59,6 +59,7 @@ async def form(request: Request, officer: SignedIn, service: Here) -> HTMLRespon
 @router.post("/partners", response_model=None)
 async def register(request: Request, officer: SignedIn, service: Here) -> Response:
     """Register a system and show its secrets: this page is the only place where they ever stand."""
+    officer.must_hold(Role.OPERATOR)
     written = await typed(request)
     async with service.database.read() as session:
         campaign = await campaigns.chosen(session, written.text("campaign") or None)
@@ -67,7 +68,6 @@ async def register(request: Request, officer: SignedIn, service: Here) -> Respon
         described, terms = _form(written, chosen), _terms(written)
         written.check()
         async with service.database.write() as session:
-            officer.must_hold(Role.OPERATOR)
             await partners.register(session, campaign, described, service.now())
             made = await partner_keys.admit(session, officer, described.client, terms, wall_now())
     except Refused as refused:
@@ -85,25 +85,20 @@ async def change_form(client: str, request: Request, officer: SignedIn, service:
         campaign = await campaigns.chosen(session, request.query_params.get("campaign"))
         row = await partners.find(session, campaign, client)
         door = (await partner_keys.admissions(session)).get(client)
-        named = {unit: await _reference(session, unit, campaign) for unit in (row.unit, *(row.units or ()))}
+        described = await partners.described(session, row)
     terms = partner_keys.terms_of(door) if door else Terms()
     as_it_is = {
-        "title": row.title, "unit": named[row.unit], "only": "\n".join(named[unit] for unit in row.units or ()),
+        "title": row.title, "unit": described.unit, "only": "\n".join(map(str, described.units)),
         "quota": terms.quota, "contact": terms.contact, "signing_keys": "\n".join(terms.signing_keys),
     }  # fmt: skip
     chosen = {"types": partners.types_of(row), "indicators": row.indicators, "kinds": row.kinds}
     return show(request, "partner_form.html", **_choices(campaign, chosen, client), typed=as_it_is)
 
 
-async def _reference(session: ReadSession, unit: str, campaign: Campaign) -> str:
-    """How people name a unit here."""
-    found = await directory.identifiers_of(session, unit, campaign.starts)
-    return ":".join(found[0]) if found else unit
-
-
 @router.post("/partners/{client}/change", response_model=None)
 async def change(client: str, request: Request, officer: SignedIn, service: Here) -> Response:
     """Other scope or terms from now on, by the same keys."""
+    officer.must_hold(Role.OPERATOR)
     written = await typed(request)
     async with service.database.read() as session:
         campaign = await campaigns.chosen(session, written.text("campaign") or None)
@@ -132,10 +127,12 @@ def _choices(campaign: Campaign, chosen: Mapping[str, Sequence[str]], client: st
 
 def _form(written: Typed, chosen: dict[str, list[str]]) -> PartnerForm:
     kinds = tuple(UnitKind(kind) for kind in chosen["kinds"] if kind in set(UnitKind))
+    if not kinds:
+        written.faults.append(Fault("kinds", Message("Chưa chọn loại đơn vị."), Message("Chọn ít nhất một loại; được báo về mọi loại thì chọn hết.")))
     only = tuple(_unit(line, "only", written) for line in written.text("only").split())
     unit = _unit(written.text("unit"), "unit", written)
     return PartnerForm(
-        written.text("client"), written.text("title"), unit, tuple(chosen["types"]), tuple(chosen["indicators"]), kinds or tuple(UnitKind), only
+        written.text("client"), written.text("title"), unit, tuple(chosen["types"]), tuple(chosen["indicators"]), kinds, only
     )
 
 

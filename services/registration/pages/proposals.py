@@ -5,7 +5,7 @@ from datetime import date
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from services.registration import campaigns, proposals
+from services.registration import campaigns, partners, proposals
 from services.registration.pages.forms import typed
 from services.registration.pages.rendering import go, show
 from services.registration.works import AT_WORK
@@ -34,7 +34,7 @@ async def _page(request: Request, session: ReadSession, officer: Officer, servic
     rows = await proposals.listed(session, campaign.code, await visible_units(session, officer, today))
     names = await directory.on_day(session, today)
     page = show(
-        request, "proposals.html", campaign=campaign, rows=rows, names=names, as_day=date.fromisoformat, faults=refused.faults if refused else (),
+        request, "proposals.html", campaign=campaign, rows=rows, names=names, systems=await partners.titles(session, campaign.code), as_day=date.fromisoformat, faults=refused.faults if refused else (),
         mine=[row.id for row in rows if _is_mine(officer, row.unit) and row.state == proposals.State.OPEN],
     )  # fmt: skip
     page.status_code = refused.status if refused else 200

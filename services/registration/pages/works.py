@@ -5,7 +5,7 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from services.registration import campaigns, rules, works
+from services.registration import campaigns, partners, proposals, rules, works
 from services.registration.models import Work
 from services.registration.pages.forms import Typed, typed
 from services.registration.pages.rendering import go, show, show_again
@@ -19,6 +19,9 @@ from shared.events.registration import WorkStatus
 from shared.messages import Fault, Message, NotFound, Refused
 from shared.security import Officer, SignedIn, visible_units
 from shared.service import Here, Service
+from shared.settings import SERVICES
+from shared.telemetry import trace_id_of
+from shared.web.events import READERS
 from shared.web.strict_json import StrictRoute
 
 router = APIRouter(route_class=StrictRoute)
@@ -129,6 +132,12 @@ async def _detail(session: ReadSession, officer: Officer, id: str, service: Serv
         "above": await directory.known(session, above, local_date(now)) if above else None,
         "campaign": await known.find(session, work.campaign),
         "steps": await works.steps(session, id),
+        "proposed": await proposals.about_work(session, work),
+        "systems": await partners.titles(session, work.campaign),
+        "trace_of": trace_id_of,
+        "trace_page": service.settings.trace_page,
+        "services": SERVICES,
+        "sees_events": officer.holds(*READERS),
         "next_step": _next(officer, work) if is_open else None,
         "confirmable": is_open and officer.unit == above and officer.holds(*AT_WORK) and _may(work, WorkStatus.CONFIRMED),
     }

@@ -12,6 +12,7 @@ from services.reporting import (
     guides,
     ledger,
     mending,
+    occasions,
     participants,
     proposals,
     queues,
@@ -24,7 +25,8 @@ from services.reporting.ledger import Span
 from services.reporting.pages.bodies import pretty, whole
 from services.reporting.pages.reconcile import READERS
 from services.reporting.pages.words import DECISIONS, PARTNER_STATES
-from services.reporting.partner_api import checked
+from services.reporting.partner_api import ANSWER_LIMIT, checked
+from services.reporting.scope import Scope
 from services.reporting.states import State
 from shared import audit
 from shared.clock import local_date
@@ -36,6 +38,7 @@ from shared.events.reporting import IndicatorObserved
 from shared.messages import Fault, Message, NotFound, Refused
 from shared.security import Officer, SignedIn
 from shared.service import Here, Service
+from shared.streams import durable_of_client
 from shared.web.pages import render
 from shared.web.strict_json import StrictRoute
 
@@ -191,11 +194,13 @@ async def guide(request: Request, here: Here, officer: SignedIn, client: str) ->
         partner = await visible(session, officer, client)
         found = await participants.campaign_named(session, partner.campaign)
         admission = await admissions.of_client(session, client)
+        occasion = await occasions.of(session, Scope(found, partner), here.now())
     place = Place(client, partner.campaign, guides.nats_address(here.settings), here.settings.public_url or str(request.base_url).rstrip("/"))
     allowed = tuple(partner.types) if partner.types is not None else (IndicatorObserved.TYPE,)
     return render(
-        request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed), heard=guides.heard(place),
-        listening=guides.listening(place), signing=guides.signing(place), signs=bool(admission and admission.signing_keys), pretty=pretty,
+        request, "partner_guide.html", campaign=found, partner=partner, said=guides.said(place, allowed, occasion), heard=guides.heard(place),
+        asking=guides.asking(place), meanings=guides.STATES, states=PARTNER_STATES, quota=admission.quota if admission else None,
+        durable=durable_of_client(client), batch=door.BATCH_LIMIT, answers=ANSWER_LIMIT, listening=guides.listening(place), signing=guides.signing(place), signs=bool(admission and admission.signing_keys), pretty=pretty,
         web=place.web,
     )  # fmt: skip
 

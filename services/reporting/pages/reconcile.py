@@ -115,5 +115,5 @@ async def _may_read(session: ReadSession, officer: Officer, row: Any, partner: A
     """Whoever looks after the system, and those who see the unit that the event is about."""
     if _looks_after(officer, partner):
         return True
-    unit = await sources.unit_of(session, row.effect)
+    unit = await sources.unit_of(session, row)
     return unit is not None and unit in (await security.visible_units(session, officer, today) or {unit})

@@ -1,6 +1,6 @@
 """The words and tones for what codes mean."""
 
-from services.reporting import ledger
+from services.reporting import ledger, sources
 from services.reporting.completeness import Standing
 from services.reporting.sheets import ACCEPTED, RETURNED
 from services.reporting.states import State
@@ -56,6 +56,11 @@ DECISIONS = {
     Decision.DECLINED: (Message("Không được xác nhận"), "poor"),
 }
 """What became of a proposal; nothing yet at first."""
+FIGURE_STATES = {
+    sources.CURRENT: (Message("Đang dùng"), "good"),
+    sources.SUPERSEDED: (Message("Đã được thay"), "muted"),
+    RETURNED: (Message("Đã trả lại"), "poor"),
+}
 KEPT = {
     "unit": Message("Giữ số của đơn vị"),
     "partner": Message("Lấy số của hệ thống khác"),
