@@ -10,7 +10,7 @@ import yaml
 from services.__main__ import parser
 from shared import broker_keys, permissions
 from shared.settings import SERVICES, Settings
-from tests.operation.kubernetes import DEPLOY, KUBECTL, TOOLS, documents, pod_of, rendered, run, workloads
+from tests.operation.kubernetes import DEPLOY, KUBECTL, TOOLS, Policies, documents, pod_of, rendered, run, workloads
 
 OVERLAYS = DEPLOY / "kubernetes" / "overlays"
 
@@ -118,12 +118,16 @@ def test_the_backup_of_each_night_removes_the_oldest():
     assert container["command"] == ["/opt/thidua/bin/python", "-m", "services.operation.nightly"]
 
 
-def with_partners(folder: Path, overlay: str) -> dict[str, dict]:
-    """An overlay of one's own beside the component, as deploy/README.md says."""
+def own_overlay(folder: Path, overlay: str, component: str) -> list[dict]:
+    """An overlay of one's own with this component, as deploy/README.md says."""
     folder.mkdir()
-    own = {"resources": [os.path.relpath(OVERLAYS / overlay, folder)], "components": [os.path.relpath(DEPLOY / "kubernetes" / "partners", folder)]}
+    own = {"resources": [os.path.relpath(OVERLAYS / overlay, folder)], "components": [os.path.relpath(DEPLOY / "kubernetes" / component, folder)]}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(own | {"namespace": "thidua"}))
-    return workloads([one for one in yaml.safe_load_all(rendered(folder)) if one])
+    return [one for one in yaml.safe_load_all(rendered(folder)) if one]
+
+
+def with_partners(folder: Path, overlay: str) -> dict[str, dict]:
+    return workloads(own_overlay(folder, overlay, "partners"))
 
 
 @pytest.mark.parametrize("overlay", ["one", "three"])
@@ -139,6 +143,26 @@ def test_with_partners_each_process_has_the_key_of_its_own(overlay, tmp_path):
         assert given == ({"all"} if name == "operate" else {f"{holder}.seed"})
     [accounts] = [one["secret"] for one in pod_of(found["nats"])["spec"]["volumes"] if one["name"] == "accounts"]
     assert [accounts["secretName"], accounts["items"][0]["key"]] == ["nats-accounts", "accounts.conf"]
+
+
+def test_partners_reach_the_broker_through_the_gateway_alone_and_only_with_the_component(tmp_path):
+    found = own_overlay(tmp_path / "own", "three", "partners")
+    [service] = [one for one in found if one["kind"] == "Service" and one["metadata"]["name"] == "partners"]
+    broker = pod_of(workloads(found)["nats"])["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= broker.items()
+    assert [port["port"] for port in service["spec"]["ports"]] == [4222]
+    assert Policies(found).passes(("ingress", "nats", 4222))
+    assert not Policies(found).passes(("ingress", "nats", 8222))
+    assert not Policies(found).passes(("elsewhere", "nats", 4222))
+    assert not Policies(documents("three")).passes(("ingress", "nats", 4222))
+
+
+def test_for_a_restore_everything_is_there_but_what_would_write(tmp_path):
+    found = workloads(own_overlay(tmp_path / "own", "three", "stopped"))
+    assert {name: one["spec"]["replicas"] for name, one in found.items() if "replicas" in one["spec"]} == (
+        dict.fromkeys([*SERVICES, "proxy"], 0) | {"nats": 3, "postgres": 1}
+    )
+    assert found["migrate"]["kind"] == "Job"
 
 
 def keys_of(workload: dict) -> set[str]:
