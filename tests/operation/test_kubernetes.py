@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -213,7 +215,32 @@ def test_the_lines_of_the_readme_make_every_secret_that_is_mounted(tmp_path):
 def test_the_line_of_the_readme_puts_other_words_into_an_operators_job(tmp_path):
     template = workloads(documents("one"))["operate"]["spec"]["jobTemplate"]
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "load"}, "spec": template["spec"]}
-    [line] = lines("  kubectl patch --local")
-    [container] = pod_of(typed(line.removesuffix("|"), tmp_path, json.dumps(job)))["spec"]["containers"]
+    words, waits = lines("  kubectl patch --local")
+    [container] = pod_of(typed(words.removesuffix("|"), tmp_path, json.dumps(job)))["spec"]["containers"]
     assert container["args"] == ["load", "/campaign"]
     assert "command" not in container
+    [container] = pod_of(typed(waits.removesuffix("|"), tmp_path, json.dumps(job)))["spec"]["containers"]
+    assert container["command"][:2] == ["/opt/thidua/bin/python", "-c"]
+    assert {"name": "backups", "mountPath": "/backups"} in container["volumeMounts"]
+
+
+def test_the_overlay_that_the_readme_prints_renders_with_names_of_ones_own(tmp_path):
+    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
+    own = tmp_path / "deploy" / "kubernetes" / "own"
+    own.mkdir()
+    text = (DEPLOY / "README.md").read_text(encoding="utf-8").partition("`deploy/kubernetes/own/kustomization.yaml`:\n\n")[2].partition("\n\n")[0]
+    (own / "kustomization.yaml").write_text(textwrap.dedent(text))
+    found = [one for one in yaml.safe_load_all(rendered(own)) if one]
+    images = {container["image"] for one in workloads(found).values() for container in pod_of(one)["spec"]["containers"]}
+    assert {image.split("/")[0] for image in images} == {"registry.laichau.example"}
+    [told] = [one["data"] for one in found if one["kind"] == "ConfigMap" and "THIDUA_PUBLIC_URL" in one.get("data", {})]
+    assert told["THIDUA_PUBLIC_URL"] == "https://thidua.laichau.example"
+    assert told["THIDUA_REPLICAS"] == "3", "and all the rest of it stays"
+
+
+def test_the_first_password_is_set_where_registration_runs():
+    """It needs the words to be a command and its database, which that container has."""
+    [line] = lines("kubectl -n thidua exec -it deploy/registration")
+    assert vars(parser().parse_args(line.partition(" -- thidua ")[2].split()))["login"] == "van-hanh"
+    [container] = pod_of(workloads(documents("one"))["registration"])["spec"]["containers"]
+    assert "THIDUA_REGISTRATION_DATABASE_URL_FILE" in {one["name"] for one in container["env"]}

@@ -23,6 +23,37 @@ def test_every_line_that_the_tests_of_containers_take_from_the_readme_is_still_t
     assert markers('lines_after("so that")') == ["so that"]
 
 
+def settings_of(text: str) -> set[str]:
+    """The names that a file of compose takes from deploy/.env."""
+    return set(re.findall(r"\$\{([A-Z_0-9]+)", text))
+
+
+def settings_told() -> set[str]:
+    section = README.read_text(encoding="utf-8").partition("## Settings of compose\n")[2].partition("\n## ")[0]
+    return {name for cell in re.findall(r"(?m)^\| (`.*?) \|", section) for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_every_setting_of_the_files_of_compose_is_in_the_table_of_the_readme_and_no_other():
+    files = "".join((DEPLOY / name).read_text(encoding="utf-8") for name in ("compose.yaml", "compose.partners.yaml"))
+    assert settings_told() == settings_of(files) | {"COMPOSE_PROFILES"}
+    assert settings_of("${A:-${B:-c}} ${D_2}") == {"A", "B", "D_2"}
+
+
+def test_what_the_table_says_of_a_missing_setting_is_what_the_files_say():
+    files = "".join((DEPLOY / name).read_text(encoding="utf-8") for name in ("compose.yaml", "compose.partners.yaml"))
+    told = README.read_text(encoding="utf-8").partition("## Settings of compose\n")[2].partition("\n## ")[0]
+    for name, default in re.findall(r"\$\{([A-Z_0-9]+):-([^${}]+)\}", files):
+        [row] = [line for line in told.splitlines() if f"`{name}`" in line.partition(" | ")[0]]
+        assert f"`{default}`" in row, name
+
+
+def test_the_images_that_a_closed_network_needs_are_those_of_compose():
+    """But for our own, which is built and not pulled."""
+    files = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    pulled = {image for line in re.findall(r"(?m)^    podman pull (.*)", README.read_text(encoding="utf-8")) for image in line.split()}
+    assert pulled == set(re.findall(r"_IMAGE:-(docker\.io/\S+?)\}", files))
+
+
 def texts() -> list[Path]:
     return [README, *(DEPLOY / "runbooks").rglob("*.md")]
 
