@@ -23,7 +23,7 @@ FINGERPRINT = "SELECT md5(string_agg(t, ',' ORDER BY t)) FROM ({}) AS of(t)".for
     " UNION ALL ".join(f"SELECT row::text FROM {table} AS row" for table in ("registration.units", "reporting.report_versions", "evaluation.reports"))
 )
 """One hash of what was loaded, what people wrote and what another service made of it."""
-REHEARSAL = f"deploy/thidua rehearse --address https://{HOST} --insecure --units 12"
+REHEARSAL = f"deploy/thidua rehearse --address https://{HOST} --ca /run/secrets/tls/tls.crt --units 12"
 PASSWORD = "mot-mat-khau-rat-dai-2026\n"
 
 

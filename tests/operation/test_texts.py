@@ -1,10 +1,13 @@
 """What deploy/README.md and the runbooks print can be typed: nothing in them is out of date."""
 
 import re
+import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.operation.composed import lines_after
-from tests.operation.kubernetes import DEPLOY
+from tests.operation.kubernetes import DEPLOY, run
 
 README = DEPLOY / "README.md"
 TESTS = Path(__file__).parent
@@ -52,6 +55,34 @@ def test_the_images_that_a_closed_network_needs_are_those_of_compose():
     files = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
     pulled = {image for line in re.findall(r"(?m)^    podman pull (.*)", README.read_text(encoding="utf-8")) for image in line.split()}
     assert pulled == set(re.findall(r"_IMAGE:-(docker\.io/\S+?)\}", files))
+
+
+LEAKED = {
+    "registration's: `partners` too, where it runs):": {"reporting.password", "reporting.database-url"},
+    "and keep what they have to say):": {"nats.password", "nats-system.password", "nats-url", "nats-url-three", "broker/accounts.conf"},
+    "a backup made before is restored with it alone.": {"signing-key.pem"},
+}
+"""Below which words of the README stand the lines for a secret that leaked, and the files that hold it or what is made of it."""
+
+
+@pytest.mark.parametrize("marker", LEAKED)
+def test_the_lines_for_a_secret_that_leaked_make_a_new_one_wherever_it_stands_and_leave_the_others(marker, tmp_path):
+    def contents() -> dict[str, str]:
+        return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+    for name in ("init", "jaeger"):
+        subprocess.run(["cp", "-r", DEPLOY / name, tmp_path], check=True)
+    folder = tmp_path / "secrets"
+    run("sh", "./init", "thidua.example", cwd=tmp_path)
+    before = contents()
+    for line in lines_after(marker):
+        if line.startswith(("rm ", "mv ", "./init ")):
+            done = run("sh", "-c", line.replace("HOST", "thidua.example").replace("/root/", f"{tmp_path}/"), cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+    after = contents()
+    assert {name for name in before if after[name] != before[name]} == LEAKED[marker]
+    old = [before[name].strip() for name in LEAKED[marker] if name.endswith((".password", ".pem"))]
+    assert [name for name, text in after.items() for secret in old if secret in text] == [], "nowhere does the old one still stand"
 
 
 def texts() -> list[Path]:
