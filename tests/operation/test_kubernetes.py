@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from services.__main__ import parser
 from services.operation import nightly
 from shared import broker_keys, permissions
 from shared.settings import SERVICES, Settings
-from tests.operation.kubernetes import DEPLOY, KUBECTL, TOOLS, documents, pod_of, rendered, run, workloads
+from tests.operation.kubernetes import DEPLOY, KUBECTL, TOOLS, Policies, documents, pod_of, rendered, run, workloads
 
 OVERLAYS = DEPLOY / "kubernetes" / "overlays"
 
@@ -120,12 +122,16 @@ def test_the_backup_of_each_night_removes_the_oldest():
     assert "command" not in container, "a way past the command line is a way past its one sentence"
 
 
-def with_partners(folder: Path, overlay: str) -> dict[str, dict]:
-    """An overlay of one's own beside the component, as deploy/README.md says."""
+def own_overlay(folder: Path, overlay: str, component: str) -> list[dict]:
+    """An overlay of one's own with this component, as deploy/README.md says."""
     folder.mkdir()
-    own = {"resources": [os.path.relpath(OVERLAYS / overlay, folder)], "components": [os.path.relpath(DEPLOY / "kubernetes" / "partners", folder)]}
+    own = {"resources": [os.path.relpath(OVERLAYS / overlay, folder)], "components": [os.path.relpath(DEPLOY / "kubernetes" / component, folder)]}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(own | {"namespace": "thidua"}))
-    return workloads([one for one in yaml.safe_load_all(rendered(folder)) if one])
+    return [one for one in yaml.safe_load_all(rendered(folder)) if one]
+
+
+def with_partners(folder: Path, overlay: str) -> dict[str, dict]:
+    return workloads(own_overlay(folder, overlay, "partners"))
 
 
 @pytest.mark.parametrize("overlay", ["one", "three"])
@@ -141,6 +147,26 @@ def test_with_partners_each_process_has_the_key_of_its_own(overlay, tmp_path):
         assert given == ({"all"} if name == "operate" else {f"{holder}.seed"})
     [accounts] = [one["secret"] for one in pod_of(found["nats"])["spec"]["volumes"] if one["name"] == "accounts"]
     assert [accounts["secretName"], accounts["items"][0]["key"]] == ["nats-accounts", "accounts.conf"]
+
+
+def test_partners_reach_the_broker_through_the_gateway_alone_and_only_with_the_component(tmp_path):
+    found = own_overlay(tmp_path / "own", "three", "partners")
+    [service] = [one for one in found if one["kind"] == "Service" and one["metadata"]["name"] == "partners"]
+    broker = pod_of(workloads(found)["nats"])["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= broker.items()
+    assert [port["port"] for port in service["spec"]["ports"]] == [4222]
+    assert Policies(found).passes(("ingress", "nats", 4222))
+    assert not Policies(found).passes(("ingress", "nats", 8222))
+    assert not Policies(found).passes(("elsewhere", "nats", 4222))
+    assert not Policies(documents("three")).passes(("ingress", "nats", 4222))
+
+
+def test_for_a_restore_everything_is_there_but_what_would_write(tmp_path):
+    found = workloads(own_overlay(tmp_path / "own", "three", "stopped"))
+    assert {name: one["spec"]["replicas"] for name, one in found.items() if "replicas" in one["spec"]} == (
+        dict.fromkeys([*SERVICES, "proxy"], 0) | {"nats": 3, "postgres": 1}
+    )
+    assert found["migrate"]["kind"] == "Job"
 
 
 def keys_of(workload: dict) -> set[str]:
@@ -191,7 +217,32 @@ def test_the_lines_of_the_readme_make_every_secret_that_is_mounted(tmp_path):
 def test_the_line_of_the_readme_puts_other_words_into_an_operators_job(tmp_path):
     template = workloads(documents("one"))["operate"]["spec"]["jobTemplate"]
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "load"}, "spec": template["spec"]}
-    [line] = lines("  kubectl patch --local")
-    [container] = pod_of(typed(line.removesuffix("|"), tmp_path, json.dumps(job)))["spec"]["containers"]
+    words, waits = lines("  kubectl patch --local")
+    [container] = pod_of(typed(words.removesuffix("|"), tmp_path, json.dumps(job)))["spec"]["containers"]
     assert container["args"] == ["load", "/campaign"]
     assert "command" not in container
+    [container] = pod_of(typed(waits.removesuffix("|"), tmp_path, json.dumps(job)))["spec"]["containers"]
+    assert container["command"][:2] == ["/opt/thidua/bin/python", "-c"]
+    assert {"name": "backups", "mountPath": "/backups"} in container["volumeMounts"]
+
+
+def test_the_overlay_that_the_readme_prints_renders_with_names_of_ones_own(tmp_path):
+    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
+    own = tmp_path / "deploy" / "kubernetes" / "own"
+    own.mkdir()
+    text = (DEPLOY / "README.md").read_text(encoding="utf-8").partition("`deploy/kubernetes/own/kustomization.yaml`:\n\n")[2].partition("\n\n")[0]
+    (own / "kustomization.yaml").write_text(textwrap.dedent(text))
+    found = [one for one in yaml.safe_load_all(rendered(own)) if one]
+    images = {container["image"] for one in workloads(found).values() for container in pod_of(one)["spec"]["containers"]}
+    assert {image.split("/")[0] for image in images} == {"registry.laichau.example"}
+    [told] = [one["data"] for one in found if one["kind"] == "ConfigMap" and "THIDUA_PUBLIC_URL" in one.get("data", {})]
+    assert told["THIDUA_PUBLIC_URL"] == "https://thidua.laichau.example"
+    assert told["THIDUA_REPLICAS"] == "3", "and all the rest of it stays"
+
+
+def test_the_first_password_is_set_where_registration_runs():
+    """It needs the words to be a command and its database, which that container has."""
+    [line] = lines("kubectl -n thidua exec -it deploy/registration")
+    assert vars(parser().parse_args(line.partition(" -- thidua ")[2].split()))["login"] == "van-hanh"
+    [container] = pod_of(workloads(documents("one"))["registration"])["spec"]["containers"]
+    assert "THIDUA_REGISTRATION_DATABASE_URL_FILE" in {one["name"] for one in container["env"]}

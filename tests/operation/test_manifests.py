@@ -65,7 +65,9 @@ def test_every_service_of_compose_restarts_has_limits_and_tells_its_health():
 def test_what_stays_comes_up_again_after_the_machine_was_off():
     """podman's own unit for that starts what has the policy `always`, and nothing else."""
     jobs = {"migrate", "provision", "operate", "traces-owner"}
-    assert {name for name, one in compose()["services"].items() if one["restart"] != "always"} == jobs
+    policies = [(name, one["restart"]) for file in (compose(), keyed()) for name, one in file["services"].items() if "restart" in one]
+    assert {name for name, policy in policies if policy != "always"} == jobs
+    assert ("partners", "always") in policies
 
 
 def test_compose_runs_commands_and_settings_that_exist():
@@ -81,16 +83,27 @@ def test_with_partners_each_process_has_the_key_of_its_own():
     known = {f"THIDUA_{name.upper()}" for name in Settings.model_fields}
     parser().parse_args(keyed()["services"]["partners"]["command"])
     for name, one in keyed()["services"].items():
+        if name.startswith("nats"):
+            continue
         assert {key.removesuffix("_FILE") for key in one["environment"]} <= known
         holder = name if name in SERVICES else "operator"
         assert f"nats-keys/{holder}.seed" in json.dumps(one)
     assert {*SERVICES, "operator"} <= set(permissions.USERS)
 
 
+def test_with_partners_each_broker_has_a_port_of_the_host_on_loopback_unless_told_otherwise():
+    """No two the same, and on a network that is not internal: from one, nothing can be published."""
+    given = [keyed()["services"][name] for name in ("nats", "nats-1", "nats-2", "nats-3")]
+    assert [one["networks"] for one in given] == [["outside"]] * 4
+    ports = [re.fullmatch(r"\$\{PARTNER_ADDRESS:-127\.0\.0\.1\}:\$\{PARTNER_PORT\w*:-(\d+)\}:4222", port)[1] for one in given for port in one["ports"]]
+    assert ports == ["4222", "4222", "4223", "4224"], "one broker, or three beside each other"
+
+
 def test_the_trace_store_owns_its_volume_before_it_starts():
     services = compose()["services"]
     store, owner = services["traces"], services["traces-owner"]
-    assert [owner["entrypoint"], owner["command"]] == [["chown"], [store["user"], "/badger"]]
+    user, group = store["user"].split(":")
+    assert owner["command"] == [f"import os; os.chown('/badger', {user}, {group})"]
     assert set(owner["volumes"]) <= set(store["volumes"])
     assert store["depends_on"] == {"traces-owner": {"condition": "service_completed_successfully"}}
     assert store["environment"]["BADGER_DIRECTORY_KEY"].startswith("/badger/")

@@ -178,7 +178,7 @@ async def test_of_a_long_path_the_first_steps_are_shown_and_that_there_are_more(
     async with desk.database.write() as session:
         await add(session, inbox, *heard[1:])
     page = (await desk.see(AUDITOR, f"/fragments/path/{trace}")).text
-    assert re.findall(r"t-(\d+)", page) == [f"{n:03}" for n in range(paths.SHOWN)]
+    assert [*dict.fromkeys(re.findall(r"t-(\d+)", page))] == [f"{n:03}" for n in range(paths.SHOWN)]
     assert "Chỉ hiện" not in page
     async with desk.database.write() as session:
         await add(session, inbox, heard[0])
