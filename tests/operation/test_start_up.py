@@ -135,7 +135,7 @@ async def test_a_broker_that_lets_nobody_in_ends_with_one_sentence(tmp_path, way
     assert {"password": "Authorization Violation", "certificate": "CERTIFICATE_VERIFY_FAILED"}[way] in told
 
 
-@pytest.mark.parametrize("url", ["postgresql://x@nowhere.invalid/thidua", f"postgresql://x@127.0.0.1:{free_port()}/thidua"])
+@pytest.mark.parametrize("url", ["postgresql://x@nowhere.invalid/thidua", f"postgresql://x@127.0.0.1:{free_port()}/thidua"], ids=["no such host", "nobody there"])
 def test_migrations_of_a_database_that_nobody_finds_end_with_one_sentence(url, tmp_path, monkeypatch, capsys):
     """A job of a deployment: its last line is all that an operator sees."""
     monkeypatch.setattr(gates, "PATIENCE_SECONDS", 0.1)
