@@ -303,7 +303,7 @@ async def test_a_watch_lets_in_and_shuts_out_by_the_table_alone_and_makes_and_re
         async def is_gone() -> bool:
             return not await is_there()
 
-        asked = Namespace(keys=None, to=None, watch=True, reload=False)
+        asked = Namespace(keys=None, to=None, watch=True, reload=False, metrics=None)
         watching = asyncio.create_task(partner_commands.export(asked, given))  # the table is not there yet: it waits
         try:
             await migrate(database)
