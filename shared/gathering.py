@@ -21,7 +21,7 @@ class Gathering:
         self._server: asyncio.Task[None] | None = None
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
-        """Have a batch applied; returns when it has been."""
+        """Have a batch applied; returns when it has been. Raises what the application of its group raised."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((batch, done))
         if self._server is None:
@@ -29,18 +29,23 @@ class Gathering:
         await done
 
     async def _serve(self) -> None:
-        """Group after group, until none waits; what comes meanwhile is the next group."""
+        """Group after group, until none waits, whatever became of the one before; what comes meanwhile is the next group."""
         try:
             while self._waiting:
-                group = self._next_group()
-                try:
-                    await self.apply([delivery for batch, _ in group for delivery in batch])
-                finally:
-                    for _, done in group:
-                        if not done.done():
-                            done.set_result(None)
+                await self._apply(self._next_group())
         finally:
             self._server = None
+
+    async def _apply(self, group: Sequence[Waiting]) -> None:
+        error: Exception | None = None
+        try:
+            await self.apply([delivery for batch, _ in group for delivery in batch])
+        except Exception as raised:  # it is for those whose batches these were
+            error = raised
+        finally:
+            for _, done in group:
+                if not done.done():
+                    done.set_exception(error) if error else done.set_result(None)
 
     def _next_group(self) -> list[Waiting]:
         group = [self._waiting.popleft()]

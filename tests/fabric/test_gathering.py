@@ -52,3 +52,21 @@ async def test_one_group_that_ends_badly_lets_its_callers_go_and_the_next_is_app
     await gathering.handle(["bad"])
     await gathering.handle(["good"])
     assert done == ["good"]
+
+
+async def test_what_waits_behind_a_group_that_failed_is_applied_and_the_failure_is_told_to_its_own_callers() -> None:
+    done: list[str] = []
+
+    async def apply(batch) -> None:
+        await asyncio.sleep(0)
+        if batch == ["bad"]:
+            raise ValueError("bad")
+        done.extend(batch)
+
+    gathering = Gathering(apply)
+    bad = asyncio.create_task(gathering.handle(["bad"]))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        behind = await asyncio.gather(bad, gathering.handle(["good"]), return_exceptions=True)
+    assert [type(outcome) for outcome in behind] == [ValueError, type(None)]
+    assert done == ["good"]
