@@ -13,7 +13,7 @@ from datetime import datetime
 
 import uvicorn
 
-from services import local, partner_commands
+from services import excuses, local, partner_commands
 from services.local import COMMAND_LINE, Local, database_of
 from shared import audit, broker, clock, deadletters, gates, security
 from shared.bundled import BundledBroker, running_in
@@ -112,7 +112,7 @@ async def reach_database(settings: Settings, service: str) -> None:
                 if not is_outage(error) or asyncio.get_running_loop().time() > last:
                     raise Refused.because(
                         "Không tới được cơ sở dữ liệu của {service} ({reason}): hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL.",
-                        service=service, reason=str(getattr(error, "orig", None) or error) or type(error).__name__,
+                        service=service, reason=excuses.reason(error),
                     ) from None  # fmt: skip
             await asyncio.sleep(gates.REST_SECONDS)
 

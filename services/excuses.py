@@ -14,6 +14,11 @@ EXCUSES: dict[type[Exception], str] = {
 }
 
 
+def reason(error: BaseException) -> str:
+    """Why, in one line: what the driver or the system said, without the statement and the address that SQLAlchemy adds."""
+    return next(iter(str(getattr(error, "orig", None) or error).splitlines()), "") or type(error).__name__
+
+
 def sentences(error: Exception) -> list[str]:
     """One for each fault that the error names; none for the program's own errors, which need their traceback."""
     match error:
@@ -22,7 +27,7 @@ def sentences(error: Exception) -> list[str]:
         case Refused():
             return [fault.render("vi") for fault in error.faults]
         case DBAPIError():
-            return [f"database: {error.orig}; is it reachable, and has `thidua migrate` been run?"]
+            return [f"database: {reason(error)}; is it reachable, and has `thidua migrate` been run?"]
         case NoServersError() | NoStreamResponseError():
             return [EXCUSES[type(error)]]
         case OSError() if error.filename:

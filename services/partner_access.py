@@ -10,7 +10,7 @@ from pathlib import Path
 from nats.aio.client import Client
 from pydantic import SecretStr
 
-from services import local
+from services import excuses, local
 from services.registration import partner_keys, partner_places, partners
 from shared import broker, broker_keys, permissions, security, streams
 from shared.database import Database
@@ -20,8 +20,6 @@ from shared.settings import SERVICES, Settings, SettingsRefused
 log = logging.getLogger(__name__)
 
 RELOAD_SECONDS = 5.0
-LOOK_SECONDS = 1.0
-REST_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,9 @@ async def watch(settings: Settings, ring: Keyring, tell: Callable[[bool], object
                 tell(True)
             except Exception as error:  # a database or a broker that is away comes back, and then all of it is tried again
                 tell(False)
-                log.warning("the broker is not up to the partners' table: %s", str(error) or type(error).__name__)
-                await asyncio.sleep(REST_SECONDS)
-            await asyncio.sleep(LOOK_SECONDS)
+                log.warning("the broker is not up to the partners' table: %s", excuses.reason(error))
+                await asyncio.sleep(partner_places.REST_SECONDS)
+            await asyncio.sleep(partner_places.LOOK_SECONDS)
 
 
 async def _settle(settings: Settings, keys: Path, database: Database, settled: set[str] | None) -> set[str]:

@@ -5,6 +5,7 @@ import os
 import platform
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -39,39 +40,39 @@ def checks(settings: Settings, *, bundled: bool = False) -> Iterator[Check]:
     """What there is to look at under these settings; what is not set up has no line. The bundled broker has no monitoring page."""
     database = Message("Hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL (hoặc thư mục dữ liệu).")
     named = Message("Hãy khởi động máy chủ NATS hoặc sửa THIDUA_NATS_URL.")
-    yield Check("disk", lambda: _disk(settings), Message("Hãy kiểm tra THIDUA_DATA."))
+    yield Check("disk", partial(_disk, settings), Message("Hãy kiểm tra THIDUA_DATA."))
     yield Check("versions", _versions, database)
-    yield Check("signing key", lambda: _signing_key(settings), Message("Hãy kiểm tra THIDUA_SIGNING_KEY_FILE."))
+    yield Check("signing key", partial(_signing_key, settings), Message("Hãy kiểm tra THIDUA_SIGNING_KEY_FILE."))
     for service in SERVICES:
         here = (f"database {service}",)
-        yield Check(*here, lambda s=service: _schema(settings, s), database, like=f"database {SERVICES[0]}")  # type: ignore[misc]
-        yield Check(f"database's version {service}", lambda s=service: servers.version_of_database(settings, s), database, here)  # type: ignore[misc]
-        yield Check(f"database's disk {service}", lambda s=service: servers.durable_database(settings, s), database, here)  # type: ignore[misc]
-        yield Check(f"outbox {service}", lambda s=service: _outbox(settings, s), database, here)  # type: ignore[misc]
-        yield Check(f"dead letters {service}", lambda s=service: _dead_letters(settings, s), database, here)  # type: ignore[misc]
-    yield Check("broker", lambda: _broker(settings), named)
+        yield Check(*here, partial(_schema, settings, service), database, like=f"database {SERVICES[0]}")
+        yield Check(f"database's version {service}", partial(servers.version_of_database, settings, service), database, here)
+        yield Check(f"database's disk {service}", partial(servers.durable_database, settings, service), database, here)
+        yield Check(f"outbox {service}", partial(_outbox, settings, service), database, here)
+        yield Check(f"dead letters {service}", partial(_dead_letters, settings, service), database, here)
+    yield Check("broker", partial(_broker, settings), named)
     there = ("broker",)
     monitor = Message("Hãy kiểm tra THIDUA_NATS_MONITOR_URL.")
     if settings.nats_url and not bundled:
-        yield Check("broker's disk", lambda: servers.durable_broker(settings), monitor, there)
+        yield Check("broker's disk", partial(servers.durable_broker, settings), monitor, there)
     if (accounts := settings.broker_accounts) is not None:
         cure = Message("Hãy kiểm tra THIDUA_BROKER_ACCOUNTS.")
-        yield Check("broker's partner file", lambda: _partner_file(settings, accounts), cure, ("database registration", *there))
+        yield Check("broker's partner file", partial(_partner_file, settings, accounts), cure, ("database registration", *there))
     if settings.nats_monitor_url:
-        yield Check("broker's space", lambda: servers.space_of_broker(settings), monitor, there)
+        yield Check("broker's space", partial(servers.space_of_broker, settings), monitor, there)
     provisioned = Message("Hãy kiểm tra JetStream của máy chủ NATS và chạy thidua provision.")
     declared = [f"streams and durables {service}" for service in SERVICES]
     for name, service in zip(declared, SERVICES, strict=True):
-        yield Check(name, lambda s=service: _provisioned(settings, s), provisioned, there, like=declared[0])  # type: ignore[misc]
-    yield Check("clock", lambda: _clock(settings), provisioned, (*there, declared[0]))
+        yield Check(name, partial(_provisioned, settings, service), provisioned, there, like=declared[0])
+    yield Check("clock", partial(_clock, settings), provisioned, (*there, declared[0]))
     for spoken in servers.spoken_to(settings):
-        yield Check(spoken.name, lambda a=spoken.address: servers.certificate(a), spoken.cure, spoken.on)  # type: ignore[misc]
+        yield Check(spoken.name, partial(servers.certificate, spoken.address), spoken.cure, spoken.on)
     if settings.smtp_url:
-        yield Check("mail server", lambda: _mail(settings), Message("Hãy kiểm tra THIDUA_SMTP_URL; thư được giữ lại và gửi sau."))
+        yield Check("mail server", partial(_mail, settings), Message("Hãy kiểm tra THIDUA_SMTP_URL; thư được giữ lại và gửi sau."))
     if settings.otlp_endpoint:
-        yield Check("traces", lambda: _traces(settings.otlp_endpoint), Message("Hãy kiểm tra THIDUA_OTLP_ENDPOINT; các dịch vụ vẫn chạy bình thường."))
+        yield Check("traces", partial(_traces, settings.otlp_endpoint), Message("Hãy kiểm tra THIDUA_OTLP_ENDPOINT; các dịch vụ vẫn chạy bình thường."))
     if (folder := settings.backups) is not None:
-        yield Check("backup", lambda: _backup(folder), Message("Hãy kiểm tra THIDUA_BACKUPS."))
+        yield Check("backup", partial(_backup, folder), Message("Hãy kiểm tra THIDUA_BACKUPS."))
 
 
 async def _disk(settings: Settings) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from services import excuses
 from shared.messages import Fault, Message, Refused
 from shared.settings import SettingsRefused
 
@@ -74,6 +75,5 @@ async def look(check: Check) -> Finding:
     except SettingsRefused as error:
         return Finding(check.name, fault=Message("{reason}", reason=str(error)))
     except Exception as error:  # whatever keeps it from answering is the finding
-        reason = next(iter(str(getattr(error, "orig", None) or error).splitlines()), "") or type(error).__name__
-        fault = Message("không trả lời ({reason}). {cure}", reason=reason, cure=check.cure)
+        fault = Message("không trả lời ({reason}). {cure}", reason=excuses.reason(error), cure=check.cure)
         return Finding(check.name, fault=fault, silent=True, late=isinstance(error, TimeoutError))
