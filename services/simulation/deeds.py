@@ -107,7 +107,7 @@ async def unveil_work(hands: Hands, act: Act) -> None:
 @deed
 async def report(hands: Hands, act: Act) -> None:
     body = hands.subject(act) | {"round": act.data["round"], "values": act.data["values"]}
-    key = steady_id(act, act.data["round"])
+    key = steady_id(act, hands.campaign, act.data["round"])
     answer = await hands.desk.ask(f"{act.unit}.clerk", "POST", "/reporting/api/reports", body, key)
     hands.ids["report", act.unit, act.data["round"]] = answer["report"]
 

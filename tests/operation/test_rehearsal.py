@@ -57,6 +57,15 @@ async def command(deployment, *options: str) -> tuple[int, list[str], str]:
 
 
 @pytest.mark.slow
+async def test_a_rehearsal_may_be_held_again_with_the_same_units(deployment):
+    """The day before each deadline, in one installation."""
+    few = ("--ca", str(deployment.authority), "--units", "3", "--minutes", "0.1", "--prepare", "10", "--answered", "20")
+    for _ in range(2):
+        status, lines, said = await command(deployment, *few)
+        assert (status, lines[0]) == (0, "pass 3 of 3 reports accepted, 0 sent again after 503"), (lines, said)
+
+
+@pytest.mark.slow
 async def test_a_rehearsal_says_each_promise_and_fails_where_one_is_not_kept(deployment):
     """Behind a private authority that it is told of; nobody answers in a microsecond."""
     few = ("--ca", str(deployment.authority), "--units", "4", "--minutes", "0.15", "--prepare", "10", "--answered", "0.000001")
