@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from shared import deadletters, streams
 from shared.delivery import Meta
 from shared.events.registration import OfficerDisabled, SessionEnded
-from shared.inbox import Hears, Inbox, Touched, inbox
+from shared.inbox import MAX_DELIVER, Hears, Inbox, Touched, inbox
 from shared.outbox import outbox, record, waiting
 from tests.fabric.conftest import NOW, run_service, say, until
 
@@ -87,6 +87,21 @@ async def test_a_poison_event_does_not_hold_its_neighbours_and_can_be_replayed(f
         await deadletters.replay(hearer.database, hearer.inbox, letter.id)
         assert heard.seen.count("bad") == 1
         await until(lambda: _dead(hearer, 0))
+
+
+async def test_an_event_that_went_often_to_processes_that_died_is_not_lost(fabric_settings):
+    """The broker counts each time, and one that it has given up on comes to nobody and is no dead letter either."""
+    heard = Heard()
+    async with run_service(fabric_settings, Hears("registration")) as teller:
+        await streams.provision(teller.jetstream, [], streams.durables([heard.hears], []))
+        await say(teller, "once")
+        dying = await teller.jetstream.pull_subscribe_bind("evaluation", "REGISTRATION")
+        for _ in range(3 * MAX_DELIVER):
+            [message] = await dying.fetch(1, timeout=20)
+            await message.nak()  # so that it comes again at once, as it else does when the time to answer is over
+        async with run_service(fabric_settings, heard.hears) as hearer:
+            await until(lambda: heard.seen == ["once"])
+            await until(lambda: _is_empty(hearer))
 
 
 async def test_a_poison_event_is_set_aside_and_the_others_stay_together(fabric_settings, monkeypatch):
