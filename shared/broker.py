@@ -141,7 +141,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         ended = False
         while self.landed and len(messages) < self.most:
             message = self.landed.popleft()
-            status = (message.headers or {}).get("Status") if not message.data else None
+            status = (message.headers or {}).get("Status") if not message.reply else None  # what is in a stream has a place to answer to
             if status is None:
                 messages.append(message)
             elif status != HEARTBEAT_STATUS:

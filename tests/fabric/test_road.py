@@ -146,6 +146,7 @@ async def test_what_was_sent_to_a_lost_stream_is_published_again(fabric_settings
     ("headers", "body", "reason"),
     [
         ({}, b"{}", "'id'"),
+        ({"Status": "404", "Description": "as the broker says that there is none"}, b"", "'id'"),
         ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v9", "ce-time": "2023-10-30T00:00:00Z"}, b"{}", "v9"),
         ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v1", "ce-time": "2023-10-30T00:00:00Z"}, b"{}", "session"),
         ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v1", "ce-time": "2023-10-30T00:00:00Z"}, b"\xff{", ""),
