@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -87,6 +88,37 @@ async def test_a_poison_event_does_not_hold_its_neighbours_and_can_be_replayed(f
         await deadletters.replay(hearer.database, hearer.inbox, letter.id)
         assert heard.seen.count("bad") == 1
         await until(lambda: _dead(hearer, 0))
+
+
+async def test_what_waits_behind_a_long_batch_is_not_delivered_again(fabric_settings, monkeypatch):
+    """A new version of a campaign, or a database that is away, holds a batch longer than the broker waits for an answer."""
+    monkeypatch.setattr(streams, "ACK_WAIT_SECONDS", 1.0)
+    monkeypatch.setattr("shared.broker.KEEP_SECONDS", 0.2)
+    deliveries: list[int] = []
+    kept: Counter[str] = Counter()
+    over, hears = asyncio.Event(), Hears("evaluation")
+
+    @hears
+    async def on_session_ended(event: SessionEnded, session: object, meta: Meta) -> None:
+        deliveries.append(meta.delivered)
+        await over.wait()
+
+    async def heard(message: Msg) -> None:
+        if message.data == b"+WPI":
+            kept[message.subject.split(".")[-4]] += 1
+
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, hears) as hearer:
+        observer = await nats.connect(fabric_settings.nats_url)
+        await observer.subscribe("$JS.ACK.REGISTRATION.evaluation.>", cb=heard)
+        await observer.flush()
+        await say(teller, "long")
+        await until(lambda: deliveries)
+        await say(teller, "behind")
+        await until(lambda: len(kept) == 2 and min(kept.values()) > 8)  # longer than the broker waits
+        over.set()
+        await until(lambda: _is_empty(hearer))
+        await observer.close()
+    assert deliveries == [1, 1]
 
 
 async def test_an_event_that_went_often_to_processes_that_died_is_not_lost(fabric_settings):
