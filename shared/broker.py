@@ -42,6 +42,7 @@ SILENCE_SECONDS = HEARTBEAT_SECONDS * 2 + 1
 LOOK_SECONDS = 0.5
 RENEW_PAUSE_SECONDS = 0.5
 GATHER_SECONDS = 0.2
+KEEP_SECONDS = 2.0
 NANOSECONDS = 1_000_000_000
 HEARTBEAT_STATUS = "100"
 EXPIRED_STATUS = {"404", "408"}
@@ -68,6 +69,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
     room: Room | None = None
     """How many messages may be asked for now (None: any number). What is not asked for stays in the stream, in its order."""
     landed: deque[Msg]
+    in_hand: Sequence[Msg] = ()
     arrived: asyncio.Event
 
     async def _create_subscription(self) -> None:
@@ -77,6 +79,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             self._reply = self.connection.new_inbox()
             self.subscription = cast(Any, await self.connection.subscribe(self._reply, cb=self._land))
             self.add_task(self._consume_pull)
+            self.add_task(self._keep)
             self.add_task(self.screen.end)
 
     async def _land(self, message: Msg) -> None:
@@ -98,7 +101,22 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
             messages, ended = await self._take()
             asked = 0 if ended else asked - len(messages)
             if messages:
-                await self.consume(await self.screen(messages))
+                await self._apply(messages)
+
+    async def _apply(self, messages: list[Msg]) -> None:
+        self.in_hand = messages
+        try:
+            await self.consume(await self.screen(messages))
+        finally:
+            self.in_hand = ()
+
+    async def _keep(self) -> None:
+        """Keep ours what is worked on and what has landed behind it, however long that takes, so that the broker does not deliver it again meanwhile."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            for message in [*self.in_hand, *self.landed]:
+                with contextlib.suppress(nats.errors.Error):  # answered already, or a word of the broker's own
+                    await message.in_progress()
 
     async def _something_lands(self) -> bool:
         """Wait for it. False when the request is lost: the connection is a new one, or neither message nor heartbeat came."""
@@ -141,7 +159,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
         ended = False
         while self.landed and len(messages) < self.most:
             message = self.landed.popleft()
-            status = (message.headers or {}).get("Status") if not message.data else None
+            status = (message.headers or {}).get("Status") if not message.reply else None  # what is in a stream has a place to answer to
             if status is None:
                 messages.append(message)
             elif status != HEARTBEAT_STATUS:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-import nats.errors
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from sqlalchemy import Column, Index, String, Table, bindparam, delete, select
 
@@ -45,7 +44,6 @@ MAX_DELIVER = 8
 NAK_SECONDS = (0.2, 0.5, 1, 2, 5, 10, 20)
 """How long a failed event rests before its next delivery; the last value serves for all later ones."""
 OUTAGE_SECONDS = (0.2, 0.5, 1, 2, 5)
-KEEP_ALIVE_SECONDS = 2.0
 SPOILERS = 1000
 WARY_BATCHES, WARY_GROUP = 5, 16
 """After a handler that wrote and then failed, for so many batches, so many handlers share a savepoint."""
@@ -103,11 +101,7 @@ class Inbox:
         attributes: dict[str, str | int] = {telemetry.MESSAGING_BATCH: len(batch), telemetry.MESSAGING_SYSTEM: "nats"}
         with self.telemetry.tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links, attributes=attributes):
             self.telemetry.batch.observe(len(batch))
-            keeping = asyncio.create_task(_keep(batch))
-            try:
-                await self._handle(batch)
-            finally:
-                keeping.cancel()
+            await self._handle(batch)
         self.batches += 1
 
     async def _handle(self, batch: Sequence[Delivery]) -> None:
@@ -369,15 +363,6 @@ def _merged(ran: Iterable[Ran]) -> Ran:
 
 async def _acknowledge(batch: Sequence[Delivery]) -> None:
     await asyncio.gather(*(delivery.message.ack() for delivery in batch))
-
-
-async def _keep(batch: Sequence[Delivery]) -> None:
-    """Keep a batch's messages ours for as long as it takes, so that the broker does not deliver them again meanwhile."""
-    while True:
-        await asyncio.sleep(KEEP_ALIVE_SECONDS)
-        for delivery in batch:
-            with contextlib.suppress(nats.errors.Error):
-                await delivery.message.in_progress()
 
 
 _RELEASE = delete(inbox).where(inbox.c.source == bindparam("of"), inbox.c.id == bindparam("event"))

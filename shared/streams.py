@@ -20,12 +20,14 @@ from nats.js.api import (
 from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
 from shared.events.asyncapi import subjects_for
-from shared.inbox import MAX_DELIVER, Hears
+from shared.inbox import Hears
 from shared.messages import Refused
 from shared.settings import SERVICES
 
 ACK_WAIT_SECONDS = 5.0
 MAX_ACK_PENDING = 2000
+FOR_EVER = -1
+"""The broker gives up on no event. It counts what went to processes that died as well, and says nothing when it stops: the inbox buries what fails."""
 INBOUND_MAX_MESSAGES = 1_000_000
 INBOUND_MAX_BYTES = 1 << 30
 INBOUND_MAX_AGE_SECONDS = 30 * 24 * 3600
@@ -35,7 +37,7 @@ INBOUND_DUPLICATE_SECONDS = 0.1
 Reporting tells duplicates by id and body."""
 DUPLICATE_SECONDS = 120.0
 CLOCK_MAX_MESSAGES = 50_000
-DECLARATION = 2
+DECLARATION = 3
 """Goes up by one with each change of what is declared here, so that a program knows what a newer one declared, and lets it be."""
 DECLARED_BY = "thidua-declaration"
 STREAM_FIELDS = (
@@ -56,8 +58,6 @@ class Durable:
     stream: str
     service: str
     subjects: tuple[str, ...]
-    max_deliver: int = MAX_DELIVER + 2
-    """Two more than the inbox uses, so that a crash at the last one still leaves a dead letter."""
 
 
 def stream_of_client(client: str) -> str:
@@ -104,13 +104,13 @@ def durables(hears: Iterable[Hears], clients: Iterable[str]) -> list[Durable]:
 
 
 def partner_durables(clients: Iterable[str]) -> list[Durable]:
-    """The places of partners: one per client and stream that holds something for them. They may ask again as often as they must."""
+    """The places of partners: one per client and stream that holds something for them."""
     found = []
     for client in sorted(clients):
         by_stream: dict[str, list[str]] = {}
         for subject in subjects_for(client):
             by_stream.setdefault(subject.partition(".")[0].upper(), []).append(subject)
-        found += [Durable(stream, durable_of_client(client), tuple(subjects), max_deliver=-1) for stream, subjects in sorted(by_stream.items())]
+        found += [Durable(stream, durable_of_client(client), tuple(subjects)) for stream, subjects in sorted(by_stream.items())]
     return found
 
 
@@ -203,7 +203,7 @@ def durable_config(place: Durable) -> ConsumerConfig:
         filter_subjects=list(place.subjects),
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=ACK_WAIT_SECONDS,
-        max_deliver=place.max_deliver,
+        max_deliver=FOR_EVER,
         max_ack_pending=MAX_ACK_PENDING,
         metadata={DECLARED_BY: str(DECLARATION)},
     )

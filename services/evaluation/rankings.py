@@ -18,7 +18,8 @@ async def current(session: ReadSession, campaign: Campaign) -> tuple[ClusterRank
     """Every cluster's places from the scores as they stand; a unit whose identifiers are not known yet is left out."""
     names = await official_names(session, campaign)
     members: dict[str, list[Contender]] = {}
-    for row in await session.execute(select(scores).where(scores.c.campaign == campaign.code)):
+    wanted = (scores.c[name] for name in ("unit", "cluster", "score", "grade", "on_hold", "report_revision"))
+    for row in await session.execute(select(*wanted).where(scores.c.campaign == campaign.code)):
         if name := names.get(row.unit):
             members.setdefault(row.cluster, []).append(
                 Contender(row.unit, *name, row.score, row.grade, row.on_hold, row.report_revision)

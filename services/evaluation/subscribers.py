@@ -8,8 +8,8 @@ from sqlalchemy import select
 from services.evaluation import decisions, heard, holds, scores, shadows
 from services.evaluation.models import participations
 from services.evaluation.records import closing_day
-from shared import campaigns, security, units
-from shared.database import ReadSession, WriteSession
+from shared import campaigns, outbox, security, units
+from shared.database import CHUNK, ReadSession, WriteSession
 from shared.delivery import Meta
 from shared.events.evaluation import (
     AdjustmentEntered,
@@ -43,8 +43,18 @@ from shared.inbox import Hears, Touched
 
 
 async def settle(session: WriteSession, touched: Sequence[Touched]) -> None:
-    """Score the touched units, and those tried out under what registration says; consequences bear the domain time of the event that touched each last."""
+    """Score the touched units, and those tried out under what registration says; consequences bear the domain time of the event that touched each last.
+
+    A few hundred at a time, for a new version of a campaign touches everybody who takes part.
+    """
     touched = [*touched, *await shadows.touched_too(session, touched)]
+    for start in range(0, len(touched), CHUNK):
+        if start:
+            await outbox.write(session)
+        await _settle(session, touched[start : start + CHUNK])
+
+
+async def _settle(session: WriteSession, touched: Sequence[Touched]) -> None:
     known = await scores.known(session, [one.key for one in touched])
     for one in touched:
         if one.key in known:

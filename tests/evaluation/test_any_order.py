@@ -1,5 +1,6 @@
 """Events of a unit in any order, with duplicates, in batches of any size, end in the same state."""
 
+import json
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,23 +10,27 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from services.evaluation import rankings
+from services.evaluation import rankings, subscribers
 from services.evaluation.models import findings, scores, warnings
 from services.evaluation.scoring.ranking import ranking_hash
 from shared import campaigns
 from shared.database import Database
 from shared.delivery import Delivery
-from shared.events.evaluation import AdjustmentEntered, HoldLifted, HoldPlaced, RubricEntered
+from shared.events.evaluation import AdjustmentEntered, HoldLifted, HoldPlaced, RubricEntered, ScoreChanged
 from shared.events.registration import WorkStatus
-from shared.testing.databases import fresh_database
+from shared.outbox import outbox
+from shared.testing.databases import KINDS, fresh_database
 from tests.evaluation.making import (
     CODE,
     COMMUNES,
     DISTRICT,
     NOW,
+    SHEET,
+    campaign,
     closed,
     commits,
     delivery,
+    hear,
     hear_all,
     missed,
     participates,
@@ -67,12 +72,12 @@ async def state_of(database: Database) -> dict[str, Any]:
         scored = list(await session.execute(select(scores).order_by(scores.c.unit)))
         raised = await session.execute(select(warnings).where(warnings.c.open).order_by(warnings.c.warning))
         found = await session.execute(select(findings).where(findings.c.open).order_by(findings.c.finding))
-        campaign = await campaigns.find(session, CODE)
+        known = await campaigns.find(session, CODE)
         return {
             "scores": [{k: v for k, v in row._asdict().items() if k not in {"revision", "at"}} for row in scored],
             "warnings": [(row.warning, row.percent, row.projected) for row in raised],
             "findings": [(row.finding, row.percent, row.rounds) for row in found],
-            "hash": ranking_hash(await rankings.current(session, campaign)),
+            "hash": ranking_hash(await rankings.current(session, known)),
         }
 
 
@@ -128,6 +133,27 @@ async def expected() -> dict[str, Any]:
     if not _EXPECTED:
         _EXPECTED.append(await straight("sqlite"))
     return _EXPECTED[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_new_version_of_a_campaign_scores_everybody_a_few_at_a_time_and_tells_each_once(kind, monkeypatch):
+    stricter = campaign(version=2, score_sheets=(SHEET.model_copy(update={"criteria": SHEET.criteria[1:]}),))
+    async with fresh_database("evaluation", kind) as database:
+        await hear_all(database, [DELIVERIES])
+        settled: list[int] = []
+        settle = subscribers._settle
+
+        async def counted(session: Any, touched: Any) -> None:
+            settled.append(len(touched))
+            await settle(session, touched)
+
+        monkeypatch.setattr(subscribers, "_settle", counted)
+        monkeypatch.setattr(subscribers, "CHUNK", 2)
+        await hear(database, published(stricter))
+        assert settled == [2, 2, 1]
+        async with database.read() as session:
+            told = await session.scalars(select(outbox.c.body).where(outbox.c.type == ScoreChanged.TYPE).order_by(outbox.c.position.desc()).limit(5))
+            assert sorted(json.loads(body)["unit"] for body in told) == sorted([*COMMUNES, DISTRICT])
 
 
 @pytest.mark.parametrize("late", [0, 1, 6, 12])

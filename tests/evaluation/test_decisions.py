@@ -159,7 +159,7 @@ async def test_the_freeze_keeps_ranks_hash_and_versions_and_closes_the_door(data
     frozen = await freeze(database)
     ranks = {p.unit: (p.rank, p.tied) for cluster in frozen.clusters for p in cluster.ranked}
     assert ranks == {ONE: (1, False), TWO: (2, True), COMMUNES[2]: (2, True), COMMUNES[3]: (4, False), DISTRICT: (None, False)}
-    assert (frozen.campaign_version, frozen.rules_version, len(frozen.ranking_hash)) == (1, "2023.1", 64)
+    assert (frozen.campaign_version, frozen.rules_version, len(frozen.ranking_hash)) == (1, "2023.2", 64)
     assert {p.report_revision for p in frozen.clusters[0].ranked} == {1}
     await hear(database, reports(TWO, "r2", disbursed="100"))
     async with database.read() as session:

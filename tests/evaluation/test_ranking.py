@@ -6,6 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.evaluation.scoring.exact import PLACES
 from services.evaluation.scoring.ranking import Contender, official_name, ranking_hash, standings
 from shared.events.evaluation import ClusterRanking
 
@@ -25,6 +26,12 @@ def test_equal_scores_share_a_rank_are_marked_and_the_next_rank_is_skipped():
 
 def test_scores_that_would_round_to_the_same_are_not_equal():
     assert ranks(contender("a", "94.9949"), contender("b", "94.9951"), contender("c", "1")) == [("b", 1, False), ("a", 2, False), ("c", 3, False)]
+
+
+def test_scores_that_differ_in_their_last_place_stand_in_their_order():
+    """Two rationals may agree to thirty places; the counted places tell them apart, and so must the frozen ones."""
+    lower, higher = ("97." + "3" * (PLACES - 1) + last for last in "12")
+    assert ranks(contender("a", lower), contender("b", higher), contender("c", "1")) == [("b", 1, False), ("a", 2, False), ("c", 3, False)]
 
 
 def test_a_unit_on_hold_has_no_rank_and_takes_none():

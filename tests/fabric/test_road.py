@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from sqlalchemy import func, select
 from shared import deadletters, streams
 from shared.delivery import Meta
 from shared.events.registration import OfficerDisabled, SessionEnded
-from shared.inbox import Hears, Inbox, Touched, inbox
+from shared.inbox import MAX_DELIVER, Hears, Inbox, Touched, inbox
 from shared.outbox import outbox, record, waiting
 from tests.fabric.conftest import NOW, run_service, say, until
 
@@ -89,6 +90,52 @@ async def test_a_poison_event_does_not_hold_its_neighbours_and_can_be_replayed(f
         await until(lambda: _dead(hearer, 0))
 
 
+async def test_what_waits_behind_a_long_batch_is_not_delivered_again(fabric_settings, monkeypatch):
+    """A new version of a campaign, or a database that is away, holds a batch longer than the broker waits for an answer."""
+    monkeypatch.setattr(streams, "ACK_WAIT_SECONDS", 1.0)
+    monkeypatch.setattr("shared.broker.KEEP_SECONDS", 0.2)
+    deliveries: list[int] = []
+    kept: Counter[str] = Counter()
+    over, hears = asyncio.Event(), Hears("evaluation")
+
+    @hears
+    async def on_session_ended(event: SessionEnded, session: object, meta: Meta) -> None:
+        deliveries.append(meta.delivered)
+        await over.wait()
+
+    async def heard(message: Msg) -> None:
+        if message.data == b"+WPI":
+            kept[message.subject.split(".")[-4]] += 1
+
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, hears) as hearer:
+        observer = await nats.connect(fabric_settings.nats_url)
+        await observer.subscribe("$JS.ACK.REGISTRATION.evaluation.>", cb=heard)
+        await observer.flush()
+        await say(teller, "long")
+        await until(lambda: deliveries)
+        await say(teller, "behind")
+        await until(lambda: len(kept) == 2 and min(kept.values()) > 8)  # longer than the broker waits
+        over.set()
+        await until(lambda: _is_empty(hearer))
+        await observer.close()
+    assert deliveries == [1, 1]
+
+
+async def test_an_event_that_went_often_to_processes_that_died_is_not_lost(fabric_settings):
+    """The broker counts each time, and one that it has given up on comes to nobody and is no dead letter either."""
+    heard = Heard()
+    async with run_service(fabric_settings, Hears("registration")) as teller:
+        await streams.provision(teller.jetstream, [], streams.durables([heard.hears], []))
+        await say(teller, "once")
+        dying = await teller.jetstream.pull_subscribe_bind("evaluation", "REGISTRATION")
+        for _ in range(3 * MAX_DELIVER):
+            [message] = await dying.fetch(1, timeout=20)
+            await message.nak()  # so that it comes again at once, as it else does when the time to answer is over
+        async with run_service(fabric_settings, heard.hears) as hearer:
+            await until(lambda: heard.seen == ["once"])
+            await until(lambda: _is_empty(hearer))
+
+
 async def test_a_poison_event_is_set_aside_and_the_others_stay_together(fabric_settings, monkeypatch):
     monkeypatch.setattr("shared.inbox.NAK_SECONDS", (30,))
     heard = Heard()
@@ -131,6 +178,7 @@ async def test_what_was_sent_to_a_lost_stream_is_published_again(fabric_settings
     ("headers", "body", "reason"),
     [
         ({}, b"{}", "'id'"),
+        ({"Status": "404", "Description": "as the broker says that there is none"}, b"", "'id'"),
         ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v9", "ce-time": "2023-10-30T00:00:00Z"}, b"{}", "v9"),
         ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v1", "ce-time": "2023-10-30T00:00:00Z"}, b"{}", "session"),
         ({"ce-id": "1", "ce-source": "/x", "ce-type": "registration.session.ended.v1", "ce-time": "2023-10-30T00:00:00Z"}, b"\xff{", ""),

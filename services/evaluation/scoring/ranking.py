@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.evaluation.scoring.exact import canonical
+from services.evaluation.scoring.order import key_of
 from shared.events.evaluation import ClusterRanking, RankedUnit
 
 SCHEMES = ("dinh-danh", "dvhc", "mst", "dinh-danh-2016")
@@ -51,7 +52,7 @@ def standings(contenders: Sequence[Contender], least_members: int) -> tuple[Rank
     """Best first. Equal scores share a rank and the next ones are skipped (1, 1, 3). A unit on hold keeps its score but has no
     rank; in a cluster with fewer than `least_members` members nobody has one.
     """
-    ordered = sorted(contenders, key=lambda c: (-c.score, sorted_name(c.scheme, c.value)))
+    ordered = sorted(contenders, key=lambda c: (key_of(c.score), sorted_name(c.scheme, c.value)))
     competing = [c.score for c in ordered if not c.on_hold] if len(contenders) >= least_members else []
     ranks = {score: rank for rank, score in reversed(list(enumerate(competing, start=1)))}
     equal = Counter(competing)
