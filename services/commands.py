@@ -126,8 +126,12 @@ async def migrate(given: argparse.Namespace, settings: Settings) -> int:
     """Tables; a database that is away is waited for."""
     for service in given.services:
         await reach_database(settings, service)
-    await local.migrate_all(settings, given.services)
-    print(f"migrated: {', '.join(given.services)}", file=sys.stderr)
+    stood = await local.migrate_all(settings, given.services)
+    newer = [service for service in stood if stood[service].place == "newer"]
+    if older := [service for service in stood if service not in newer]:
+        print(f"migrated: {', '.join(older)}", file=sys.stderr)
+    if newer:
+        print(f"{', '.join(newer)}: the tables are a newer version's; this version runs on them, nothing to do", file=sys.stderr)
     return 0
 
 
