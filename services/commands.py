@@ -5,7 +5,6 @@ import asyncio
 import getpass
 import importlib
 import json
-import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ from datetime import datetime
 
 import uvicorn
 
-from services import excuses, local, partner_commands
+from services import excuses, local, partner_commands, signals
 from services.local import COMMAND_LINE, Local, database_of
 from shared import audit, broker, clock, deadletters, gates, security
 from shared.bundled import BundledBroker, running_in
@@ -35,14 +34,6 @@ def command(function: Command) -> Command:
     """Register a command under its function's name."""
     COMMANDS[function.__name__.replace("_", "-")] = function
     return function
-
-
-def stopped() -> asyncio.Event:
-    """An event that is set once somebody asks this process to end."""
-    stop = asyncio.Event()
-    for which in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(which, stop.set)
-    return stop
 
 
 @asynccontextmanager
@@ -74,14 +65,13 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
     if (mark := scene.Mark.read(settings.data)) is not None:
         status: int = await importlib.import_module("services.simulation.demo").resume(settings, mark)
         return status
-    stop = stopped()
     async with Local(settings) as whole:
         if settings.nats_url:
             await gates.check(settings, [local.hears_of(service) for service in SERVICES])
         await whole.start()
         whole.tick()
         print(f"pages at {await whole.serve(settings.port)}", file=sys.stderr)
-        await stop.wait()
+        await signals.stopped().wait()
     return 0
 
 
@@ -96,7 +86,8 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
         app.state.service.jobs += (_tick,)
     config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level=settings.log_level, access_log=False)
     server = uvicorn.Server(config)
-    await server.serve()
+    with signals.lasting():  # the server repeats a signal once it has finished what was in hand
+        await server.serve()
     return 0 if server.started else 1
 
 

@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import json
 import os
-import signal
 import sys
 from asyncio.subprocess import PIPE
 
@@ -347,15 +346,6 @@ async def test_all_four_services_in_one_process_are_stopped_alike_on_a_broker_th
     assert (process.returncode, told) == (1, b"")
     [line] = errors.decode().splitlines()
     assert "sync_interval: always" in line
-
-
-async def test_a_service_waits_for_its_broker_and_meanwhile_can_be_stopped(tmp_path):
-    away = f"nats://127.0.0.1:{free_port()}"
-    process = await thidua("run", "reporting", "--data", str(tmp_path), THIDUA_NATS_URL=away, THIDUA_NATS_MONITOR_URL="http://127.0.0.1:1")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(process.wait(), 6)
-    process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 10) == -signal.SIGTERM
 
 
 async def test_a_broker_that_never_comes_is_told_when_patience_ends():
