@@ -1,6 +1,7 @@
 """The `thidua` command. Every subcommand has --help with an example; results go to standard output, progress to standard error."""
 
 import argparse
+import asyncio
 import logging
 import sys
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from services import commands, partner_commands
+from services import commands, partner_commands, signals
 from services.excuses import sentences
 from services.operation.commands import add_verbs
 from shared import settings as configuration
@@ -72,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return uvloop.run(_dispatch(given, settings))
     except KeyboardInterrupt:
         return 130
+    except asyncio.CancelledError:
+        return signals.GIVEN_UP
     except Exception as error:
         if not (told := sentences(error)):
             raise
@@ -80,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _dispatch(given: argparse.Namespace, settings: Settings) -> int:
-    return await commands.COMMANDS[given.verb](given, settings)
+    with signals.heard():
+        return await commands.COMMANDS[given.verb](given, settings)
 
 
 if __name__ == "__main__":

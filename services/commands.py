@@ -5,7 +5,6 @@ import asyncio
 import getpass
 import importlib
 import json
-import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ from datetime import datetime
 
 import uvicorn
 
-from services import excuses, local, partner_commands
+from services import excuses, local, partner_commands, signals
 from services.local import COMMAND_LINE, Local, database_of
 from shared import audit, broker, clock, deadletters, gates, security
 from shared.bundled import BundledBroker, running_in
@@ -35,14 +34,6 @@ def command(function: Command) -> Command:
     """Register a command under its function's name."""
     COMMANDS[function.__name__.replace("_", "-")] = function
     return function
-
-
-def stopped() -> asyncio.Event:
-    """An event that is set once somebody asks this process to end."""
-    stop = asyncio.Event()
-    for which in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(which, stop.set)
-    return stop
 
 
 @asynccontextmanager
@@ -74,14 +65,13 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
     if (mark := scene.Mark.read(settings.data)) is not None:
         status: int = await importlib.import_module("services.simulation.demo").resume(settings, mark)
         return status
-    stop = stopped()
     async with Local(settings) as whole:
         if settings.nats_url:
             await gates.check(settings, [local.hears_of(service) for service in SERVICES])
         await whole.start()
         whole.tick()
         print(f"pages at {await whole.serve(settings.port)}", file=sys.stderr)
-        await stop.wait()
+        await signals.stopped().wait()
     return 0
 
 
@@ -96,7 +86,8 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
         app.state.service.jobs += (_tick,)
     config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level=settings.log_level, access_log=False)
     server = uvicorn.Server(config)
-    await server.serve()
+    with signals.lasting():  # the server repeats a signal once it has finished what was in hand
+        await server.serve()
     return 0 if server.started else 1
 
 
@@ -126,8 +117,12 @@ async def migrate(given: argparse.Namespace, settings: Settings) -> int:
     """Tables; a database that is away is waited for."""
     for service in given.services:
         await reach_database(settings, service)
-    await local.migrate_all(settings, given.services)
-    print(f"migrated: {', '.join(given.services)}", file=sys.stderr)
+    stood = await local.migrate_all(settings, given.services)
+    newer = [service for service in stood if stood[service].place == "newer"]
+    if older := [service for service in stood if service not in newer]:
+        print(f"migrated: {', '.join(older)}", file=sys.stderr)
+    if newer:
+        print(f"{', '.join(newer)}: the tables are a newer version's; this version runs on them, nothing to do", file=sys.stderr)
     return 0
 
 

@@ -16,7 +16,7 @@ from shared import broker, clock, restoring, streams
 from shared.bundled import BundledBroker
 from shared.database import Database
 from shared.inbox import Hears
-from shared.migrations import migrate
+from shared.migrations import Standing, migrate
 from shared.security import System
 from shared.service import Service, settle_memory
 from shared.settings import SERVICES, Settings
@@ -42,12 +42,14 @@ def hears_of(service: str) -> Hears:
     return found
 
 
-async def migrate_all(settings: Settings, services: Sequence[str] = SERVICES) -> None:
-    """Bring the databases of the named services to the newest revision. Raises `Refused` where a restore was cut short."""
+async def migrate_all(settings: Settings, services: Sequence[str] = SERVICES) -> dict[str, Standing]:
+    """Bring the databases of the named services to the newest revision; where each stood. Raises `Refused` where a restore was cut short."""
+    stood = {}
     for name in services:
         async with database_of(settings, name) as database:
             await restoring.must_be_over(database)
-            await migrate(database)
+            stood[name] = await migrate(database)
+    return stood
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from services.local import COMMAND_LINE, database_of
 from services.registration import campaigns, partner_keys, partners
 from services.registration.partner_keys import Terms
 from services.registration.partners import PartnerForm
+from services.signals import lasting
 from shared import broker_keys, permissions, security, telemetry
 from shared.database import ReadSession
 from shared.events.campaign import UnitKind
@@ -196,7 +197,9 @@ async def export(given: argparse.Namespace, settings: Settings) -> int:
         current = telemetry.broker_accounts(registry).labels(str(ring.accounts))
         if given.metrics:
             start_http_server(given.metrics, registry=registry)
-        await partner_access.watch(settings, ring, current.set)
+        with lasting():
+            await partner_access.watch(settings, ring, current.set)
+        return 0
     async with database_of(settings, "registration") as database:
         text = await partner_access.text(database, ring.keys)
     if ring.accounts is None:

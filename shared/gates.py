@@ -110,15 +110,19 @@ async def migrated(settings: Settings, service: str, patience: float = PATIENCE_
 
 async def _whole(database: Database) -> None:
     await restoring.must_be_over(database)
-    if not await migrations.missing(database):
-        return
-    present = await migrations.revision_of(database)
-    if present is None:
-        raise Refused.because("Cơ sở dữ liệu của {service} chưa có các bảng của bản này: hãy chạy thidua migrate.", service=database.service)
-    raise Refused.because(
-        "Việc chuyển đổi cơ sở dữ liệu của {service} dừng ở {present}, bản này cần {wanted}: hãy chạy lại thidua migrate, việc dở dang sẽ được làm tiếp.",
-        service=database.service, present=present, wanted=migrations.head_of(database.service),
-    )  # fmt: skip
+    standing = await migrations.standing_of(database)
+    match standing.place:
+        case "none":
+            raise Refused.because("Cơ sở dữ liệu của {service} chưa có các bảng của bản này: hãy chạy thidua migrate.", service=database.service)
+        case "behind":
+            raise Refused.because(
+                "Việc chuyển đổi cơ sở dữ liệu của {service} dừng ở {present}, bản này cần {wanted}: hãy chạy lại thidua migrate, việc dở dang sẽ được làm tiếp.",
+                service=database.service, present=standing.revision, wanted=migrations.head_of(database.service),
+            )  # fmt: skip
+        case "foreign":
+            raise migrations.foreign(database.service, standing.revision)
+        case "newer":
+            log.warning("the tables of %s are a newer program's (%s); this one runs on them", database.service, standing.revision)
 
 
 async def _examine(settings: Settings, hears: Sequence[Hears]) -> None:

@@ -25,9 +25,12 @@ def seal(folder: Path, file: Path, key: SigningKey) -> None:
     (folder / SIGNATURE).write_bytes(base64.b64encode(key.sign(sums.encode())))
     (folder / PUBLIC).write_text(key.public_pem, encoding="ascii")
     unfinished = file.with_name(f".{file.name}.part")
-    with tarfile.open(unfinished, "w:gz", compresslevel=1) as tar:
-        tar.add(folder, arcname=".")
-    unfinished.rename(file)
+    try:
+        with tarfile.open(unfinished, "w:gz", compresslevel=1) as tar:
+            tar.add(folder, arcname=".")
+        unfinished.rename(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def unseal(file: Path, folder: Path, public_pem: str) -> None:

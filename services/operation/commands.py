@@ -8,8 +8,9 @@ from collections.abc import Callable
 from datetime import time
 from pathlib import Path
 
-from services.commands import command, reach_database, stopped, with_broker
+from services.commands import command, reach_database, with_broker
 from services.operation import nightly
+from services.signals import lasting
 from shared import gates
 from shared.messages import LANGUAGES
 from shared.settings import SERVICES, Settings
@@ -88,7 +89,8 @@ async def backup(given: argparse.Namespace, settings: Settings) -> int:
     if given.nightly:
         for service in SERVICES:
             await gates.migrated(settings, service, gates.PATIENCE_SECONDS)
-        await nightly.run(once, given.nightly, stopped())
+        with lasting():
+            await nightly.run(once, given.nightly)
     else:
         print(await once())
     return 0

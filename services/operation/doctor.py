@@ -95,21 +95,28 @@ async def _signing_key(settings: Settings) -> str:
 
 
 async def _schema(settings: Settings, service: str) -> str:
-    present, wanted = await _revision(settings, service), migrations.head_of(service)
-    if present is None:
-        raise Refused.because("chưa có bảng nào: hãy chạy thidua migrate {service}.", service=service)
-    if present != wanted and migrations.is_known(service, present):
-        raise Refused.because("lược đồ ở bản {present}, cần {wanted}: hãy chạy thidua migrate {service}.", present=present, wanted=wanted, service=service)
-    return present if present == wanted else f"{present}, newer than this program"
+    standing = await _standing(settings, service)
+    present, wanted = standing.revision or "", migrations.head_of(service)
+    match standing.place:
+        case "none":
+            raise Refused.because("chưa có bảng nào: hãy chạy thidua migrate {service}.", service=service)
+        case "behind":
+            raise Refused.because("lược đồ ở bản {present}, cần {wanted}: hãy chạy thidua migrate {service}.", present=present, wanted=wanted, service=service)
+        case "foreign":
+            raise migrations.foreign(service, present)
+        case "newer":
+            return f"{present}, a newer version's; this version ({wanted}) runs on it"
+        case "current":
+            return present
 
 
-async def _revision(settings: Settings, service: str) -> str | None:
+async def _standing(settings: Settings, service: str) -> migrations.Standing:
     try:
         async with servers.database_there(settings, service) as database:
             await restoring.must_be_over(database)
-            return await migrations.revision_of(database)
+            return await migrations.standing_of(database)
     except FileNotFoundError:
-        return None
+        return migrations.Standing(None, "none")
 
 
 async def _outbox(settings: Settings, service: str) -> str:

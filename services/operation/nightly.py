@@ -1,7 +1,6 @@
 """`thidua backup --nightly 02:30`: a backup each night at this hour of Lai Châu; the newest `KEEP` are kept."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, time, timedelta
@@ -34,11 +33,12 @@ def prune(folder: Path, keep: int = KEEP) -> list[Path]:
     return old
 
 
-async def run(once: Callable[[], Awaitable[Path]], at: time, stop: asyncio.Event) -> None:
-    """`once` night after night until `stop`; one that fails is tried again after `AGAIN`."""
+async def run(once: Callable[[], Awaitable[Path]], at: time) -> None:
+    """`once` night after night, without end; one that fails is tried again after `AGAIN`."""
     due = following(wall_now(), at)
     log.info("waiting for %s", due.isoformat())
-    while not await _is_set(stop, due - wall_now()):
+    while True:
+        await asyncio.sleep(max(0.0, (due - wall_now()).total_seconds()))
         try:
             log.info("made %s", await once())
             due = following(wall_now(), at)
@@ -46,10 +46,3 @@ async def run(once: Callable[[], Awaitable[Path]], at: time, stop: asyncio.Event
             told = sentences(error)
             log.error("no backup: %s", " ".join(told) or error, exc_info=not told)
             due = wall_now() + AGAIN
-
-
-async def _is_set(stop: asyncio.Event, within: timedelta) -> bool:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(within.total_seconds()):
-            await stop.wait()
-    return stop.is_set()

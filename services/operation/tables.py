@@ -15,7 +15,7 @@ from shared import migrations, restoring
 from shared.database import Database
 
 CHUNK = 500
-NO_RECORDS = {"alembic_version", restoring.TABLE}
+NO_RECORDS = {"alembic_version", migrations.compatible.TABLE, restoring.TABLE}
 
 
 async def dump(database: Database, folder: Path) -> dict[str, int]:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from services import local as composition
 from services.local import Local
+from services.signals import stopped
 from services.simulation import controls
 from services.simulation.progress import Progress
 from services.simulation.scene import PASSWORD, Mark, Scene, imbalances
@@ -76,7 +76,7 @@ async def _once(scene: Scene, as_json: bool) -> int:
 async def _with_people(scene: Scene) -> int:
     address = await _open(scene)
     print(f"pages at {address} (they move while the movement is played)", file=sys.stderr)
-    stop = _stopping()
+    stop = stopped()
     playing = asyncio.create_task(_until_last_hour(scene))
     ended = asyncio.create_task(stop.wait())
     await asyncio.wait({playing, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -113,14 +113,6 @@ async def _open(scene: Scene) -> str:
     if port != settings.port:
         print(f"port {settings.port} is taken, using {port}", file=sys.stderr)
     return await scene.local.serve(port)
-
-
-def _stopping() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for which in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(which, stop.set)
-    return stop
 
 
 def _invitation(scene: Scene, address: str) -> str:

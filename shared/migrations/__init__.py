@@ -2,7 +2,9 @@
 
 import importlib
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
 from alembic.config import Config
@@ -13,6 +15,8 @@ from sqlalchemy.exc import SAWarning
 
 from shared import audit, campaigns, clock, deadletters, inbox, outbox, security, units
 from shared.database import Database, fabric
+from shared.messages import Refused
+from shared.migrations import compatible
 
 FABRIC = (audit, campaigns, clock, deadletters, inbox, outbox, security, units)
 """Modules that declare fabric tables: importing them fills `fabric`."""
@@ -58,17 +62,48 @@ async def revision_of(database: Database) -> str | None:
         return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
 
 
-async def missing(database: Database) -> bool:
-    """Whether revisions that this program knows are not in the database; in a newer program's database all of them are."""
-    present = await revision_of(database)
-    return present is None or (present != head_of(database.service) and is_known(database.service, present))
+@dataclass(frozen=True)
+class Standing:
+    """Where a service's tables stand, seen from this program; `foreign`: nothing says that it runs on them."""
+
+    revision: str | None
+    place: Literal["none", "behind", "current", "newer", "foreign"]
 
 
-async def migrate(database: Database, revision: str = "head") -> None:
-    """Bring a service's database to the newest revision, or to the one named; doing it again changes nothing."""
-    await make_schema(database)
-    async with database.writer.connect() as connection:
-        await connection.run_sync(lambda c: command.upgrade(configuration(database.service, c), revision))
+async def standing_of(database: Database) -> Standing:
+    """Of a database that may be a newer program's: after an upgrade that was taken back, or while programs are replaced one by one."""
+    head = head_of(database.service)
+    async with database.reader.connect() as connection:
+        present = await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+        if present is None:
+            return Standing(None, "none")
+        if is_known(database.service, present):
+            return Standing(present, "current" if present == head else "behind")
+        return Standing(present, "newer" if head in await connection.run_sync(compatible.read) else "foreign")
+
+
+def foreign(service: str, present: str | None) -> Refused:
+    """What is said of tables on which this program may not run."""
+    return Refused.because(
+        "Cơ sở dữ liệu của {service} ở lược đồ {present} mà bản này không biết, và ở đó không ghi rằng bản này ({head}) chạy được: hãy chạy bản đã "
+        "chuyển đổi nó hoặc bản mới hơn, hoặc sửa THIDUA_DATABASE_URL.",
+        service=service, present=present, head=head_of(service),
+    )  # fmt: skip
+
+
+async def migrate(database: Database, revision: str = "head") -> Standing:
+    """Bring a service's database to the newest revision, or to the one named; doing it again changes nothing.
+
+    Returns where it stood before: a newer program's is left as it is. Raises `Refused` for one on which this program may not run.
+    """
+    standing = await standing_of(database)
+    if standing.place == "foreign":
+        raise foreign(database.service, standing.revision)
+    if standing.place != "newer":
+        await make_schema(database)
+        async with database.writer.connect() as connection:
+            await connection.run_sync(lambda c: command.upgrade(configuration(database.service, c), revision))
+    return standing
 
 
 async def make_schema(database: Database) -> None:

@@ -5,25 +5,21 @@ import contextlib
 import hashlib
 import json
 import os
-import signal
 import sys
 from asyncio.subprocess import PIPE
 
 import httpx
 import nats
 import pytest
-from alembic.script import ScriptDirectory
 from nats.errors import NoServersError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, PersistMode, StorageType, StreamConfig
 from nats.js.errors import ServerError, ServiceUnavailableError
-from sqlalchemy import text
 
 from services import local
-from shared import gates, migrations, streams
+from shared import gates, streams
 from shared import settings as configuration
 from shared.bundled import free_port
 from shared.messages import Refused
-from shared.testing.databases import fresh_database
 from tests.fabric.servers import answering, nats_cluster, nats_server, server_that_says
 
 HEARS = [local.hears_of("reporting")]
@@ -343,16 +339,6 @@ async def test_a_service_without_its_tables_ends_with_the_command_that_makes_the
     assert errors.decode().splitlines() == ["Cơ sở dữ liệu của reporting chưa có các bảng của bản này: hãy chạy thidua migrate."]
 
 
-async def test_an_older_schema_is_refused_and_a_newer_one_is_not(database_kind):
-    async with fresh_database("reporting", database_kind) as database:
-        assert not await migrations.missing(database)
-        revisions = [revision.revision for revision in ScriptDirectory.from_config(migrations.configuration("reporting")).walk_revisions()]
-        for revision, missing in ((revisions[-1], len(revisions) > 1), ("reporting_of_tomorrow", False)):
-            async with database.write() as session:
-                await session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
-            assert await migrations.missing(database) is missing
-
-
 async def test_all_four_services_in_one_process_are_stopped_alike_on_a_broker_that_is_named(tmp_path):
     async with nats_server(tmp_path / "nats", sync="") as server:
         process = await thidua("up", "--data", str(tmp_path), THIDUA_NATS_URL=server.nats, THIDUA_NATS_MONITOR_URL=server.monitor)
@@ -360,15 +346,6 @@ async def test_all_four_services_in_one_process_are_stopped_alike_on_a_broker_th
     assert (process.returncode, told) == (1, b"")
     [line] = errors.decode().splitlines()
     assert "sync_interval: always" in line
-
-
-async def test_a_service_waits_for_its_broker_and_meanwhile_can_be_stopped(tmp_path):
-    away = f"nats://127.0.0.1:{free_port()}"
-    process = await thidua("run", "reporting", "--data", str(tmp_path), THIDUA_NATS_URL=away, THIDUA_NATS_MONITOR_URL="http://127.0.0.1:1")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(process.wait(), 6)
-    process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 10) == -signal.SIGTERM
 
 
 async def test_a_broker_that_never_comes_is_told_when_patience_ends():

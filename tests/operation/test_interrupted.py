@@ -2,11 +2,7 @@
 
 import asyncio
 import contextlib
-import os
-import sys
-from asyncio.subprocess import PIPE
 
-import httpx
 import nats
 import pytest
 
@@ -17,46 +13,17 @@ from services.registration import campaigns, keys
 from services.simulation.demo import CAMPAIGN
 from shared import migrations, restoring
 from shared import settings as configuration
-from shared.bundled import _die_with_parent, free_port
+from shared.bundled import free_port
 from shared.messages import Refused
 from shared.outbox import waiting
 from shared.security import wall_now
 from shared.settings import SERVICES
 from shared.testing.databases import fresh_url
-from tests.fabric.servers import answering, nats_server
+from tests.fabric.servers import nats_server
+from tests.operation.programs import ended, started
 
 HALF_OF_ALL = "CREATE INDEX submissions_missed:1"
 """In the middle of notification's last revision, after the other three services are done."""
-
-
-async def ended(*command: str, **environment: str) -> tuple[int, list[str]]:
-    """Exit status and the lines of standard error of `python -m …`."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", *command, env=os.environ | environment | {"THIDUA_LOG_LEVEL": "error"}, stdout=PIPE, stderr=PIPE
-    )
-    _, errors = await asyncio.wait_for(process.communicate(), 120)
-    return process.returncode, errors.decode().splitlines()
-
-
-@contextlib.asynccontextmanager
-async def started(service: str, **environment: str):
-    """`thidua run SERVICE` as a process, once it answers; a function that gives the status of one of its probes."""
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services", "run", service, env=os.environ | environment | {"THIDUA_PORT": str(port)}, stdout=PIPE, stderr=PIPE,
-        preexec_fn=_die_with_parent,
-    )  # fmt: skip
-    try:
-        await answering(f"http://127.0.0.1:{port}/{service}/live")
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/{service}", timeout=20) as client:
-
-            async def probe(name: str) -> int:
-                return (await client.get(f"/{name}")).status_code
-
-            yield probe
-    finally:
-        process.terminate()
-        await process.communicate()
 
 
 async def test_a_migration_killed_half_way_is_told_at_the_start_and_completed_by_the_same_job(tmp_path, database_url, database_kind):

@@ -63,18 +63,20 @@ async def test_without_an_hour_it_makes_one_now_and_removes_the_oldest(settings,
 
 async def test_a_night_without_a_backup_is_told_in_a_sentence_and_tried_again_soon(monkeypatch, caplog):
     monkeypatch.setattr(nightly, "AGAIN", timedelta(0))
-    stop = asyncio.Event()
+    made = asyncio.Event()
     failures = [Refused.because("chưa có bảng nào: hãy chạy thidua migrate {service}.", service="reporting"), ZeroDivisionError()]
 
     async def once():
         if failures:
             raise failures.pop(0)
-        stop.set()
+        made.set()
         return "archive"
 
     soon = (datetime.now(LOCAL) + timedelta(milliseconds=50)).timetz()
+    nights = asyncio.create_task(nightly.run(once, soon))
     async with asyncio.timeout(10):
-        await nightly.run(once, soon, stop)
+        await made.wait()
+    nights.cancel()
     told, own = caplog.records
     assert (told.getMessage(), bool(told.exc_info)) == ("no backup: chưa có bảng nào: hãy chạy thidua migrate reporting.", False)
     assert own.exc_info, "an error of the program's own keeps its traceback"

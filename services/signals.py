@@ -1,0 +1,45 @@
+"""How a command ends when it is told to, by SIGTERM: soon, and with what it holds put away. The first process of a container ends by no signal else."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+GIVEN_UP = 128 + signal.SIGTERM
+"""The status, as a shell says it, of a command that was told to end before its work was done."""
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """SIGTERM cancels the task that is inside, unless it hears the signal by itself; also where that task does not wait but works or reads."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if task is None or threading.current_thread() is not threading.main_thread():  # elsewhere Python lets nobody hear signals
+        yield
+        return
+
+    def end(*_: object) -> None:
+        if asyncio.current_task(loop) is task:
+            raise asyncio.CancelledError
+        loop.call_soon_threadsafe(task.cancel)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def stopped() -> asyncio.Event:
+    """An event that is set once somebody asks this process to end."""
+    stop = asyncio.Event()
+    for which in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(which, stop.set)
+    return stop
+
+
+@contextlib.contextmanager
+def lasting() -> Iterator[None]:
+    """Work that has no end of its own goes inside: to be told to end is then no failure."""
+    with contextlib.suppress(asyncio.CancelledError):
+        yield
