@@ -31,6 +31,13 @@ def positive(text: str) -> int:
     return number
 
 
+def length(text: str) -> float:
+    """A length of time above 0."""
+    if not 0 < (found := float(text)) < float("inf"):
+        raise ValueError
+    return found
+
+
 def add_verbs(verb: Verb) -> None:
     """Their part of the command line."""
     doctor = verb("doctor", "Look at everything the installation stands on; each line is ok, or NOT with the cure.", "thidua doctor --language en")
@@ -50,11 +57,11 @@ def add_verbs(verb: Verb) -> None:
         "thidua rehearse --address https://thidua.example --units 157 --minutes 6",
     )  # fmt: skip
     rehearse.add_argument("--address", required=True, help="where people reach the pages")
-    rehearse.add_argument("--units", type=int, default=157, help="how many units report (157, all of 2023)")
-    rehearse.add_argument("--minutes", type=float, default=6.0, help="into which the hour is compressed (6)")
-    rehearse.add_argument("--prepare", type=float, default=180.0, metavar="SECONDS", help="until the hour begins (180)")
-    rehearse.add_argument("--answered", type=float, default=2.0, metavar="SECONDS", help="limit of the 99th percentile of answers (2)")
-    rehearse.add_argument("--scored", type=float, default=30.0, metavar="SECONDS", help="limit from the last report to its score (30)")
+    rehearse.add_argument("--units", type=positive, default=157, help="how many units report (157, all of 2023)")
+    rehearse.add_argument("--minutes", type=length, default=6.0, help="into which the hour is compressed (6)")
+    rehearse.add_argument("--prepare", type=length, default=180.0, metavar="SECONDS", help="until the hour begins (180)")
+    rehearse.add_argument("--answered", type=length, default=2.0, metavar="SECONDS", help="limit of the 99th percentile of answers (2)")
+    rehearse.add_argument("--scored", type=length, default=30.0, metavar="SECONDS", help="limit from the last report to its score (30)")
     judging = rehearse.add_mutually_exclusive_group()
     judging.add_argument("--ca", type=Path, metavar="FILE", help="the authority, a PEM file, whose certificates are believed; else the public ones")
     judging.add_argument("--insecure", action="store_true", help="do not check the certificate")

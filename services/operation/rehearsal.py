@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -21,6 +21,7 @@ from services.simulation.deeds import DEEDS, Hands
 from services.simulation.doors import Declined, Desk, Directory
 from services.simulation.story import SECRETARY, Act
 from shared import deadletters
+from shared.events.campaign import Round
 from shared.messages import Refused
 from shared.security import Officer, SigningKey, wall_now
 from shared.settings import SERVICES, Settings
@@ -122,6 +123,7 @@ async def rehearse(settings: Settings, plan: Plan, say: Say) -> Outcome:
         sandbox.make(TEMPLATE, Path(name), code, (begins + timedelta(minutes=plan.minutes)).replace(microsecond=0))
         loaded = loading.read(Path(name))
         acts = story.tell(loaded, ranges.read(Path(name) / "story.yaml"), plan.seed)
+        played = sandbox.pared(loaded)
     async with local.database_of(settings, "registration") as database:
 
         async def open_session(login: str) -> Officer:
@@ -132,11 +134,11 @@ async def rehearse(settings: Settings, plan: Plan, say: Say) -> Outcome:
         try:
             await clerks.knock()
             async with database.write() as session:
-                await campaigns.save(session, sandbox.pared(loaded), wall_now())
+                await campaigns.save(session, played, wall_now())
             identifiers = {row.key: (row.identifiers[0].scheme, row.identifiers[0].value) for row in loaded.units}
             hands = Hands(clerks, Directory(identifiers), {}, code)
             before = await _dead_letters(settings)
-            outcome = await Rehearsal(plan, hands, clerks, say, begins).run(acts)
+            outcome = await Rehearsal(plan, hands, clerks, say, begins, played.campaign.rounds[0]).run(acts)
         finally:
             await clerks.close()
     outcome.dead = await _dead_letters(settings) - before
@@ -151,19 +153,36 @@ async def _dead_letters(settings: Settings) -> int:
     return number
 
 
+def chosen(acts: Sequence[Act], first: Round, units: int) -> tuple[list[Act], list[Act]]:
+    """Each unit's first registration and a report of the first round, of as many units as are wanted (or there are).
+
+    Some units miss the first round in the story: they tell their first figures as of its cutoff all the same.
+    """
+    registering = {act.unit: act for act in reversed(acts) if act.kind == "register"}
+    reports = {act.unit: act for act in reversed(acts) if act.kind == "report"}
+    names = sorted(registering.keys() & reports.keys())[:units]
+    return [registering[name] for name in names], [_told_in(first, reports[name]) for name in names]
+
+
+def _told_in(first: Round, act: Act) -> Act:
+    values = [{**value, "as_of": first.cutoff} for value in act.data["values"]]
+    return replace(act, order=0, data={**act.data, "round": first.code, "values": values})
+
+
 class Rehearsal:
     """One run: prepare, the hour, count."""
 
-    def __init__(self, plan: Plan, hands: Hands, clerks: Clerks, say: Say, begins: datetime) -> None:
-        self.plan, self.hands, self.clerks, self.say, self.begins = plan, hands, clerks, say, begins
+    def __init__(self, plan: Plan, hands: Hands, clerks: Clerks, say: Say, begins: datetime, first: Round) -> None:
+        self.plan, self.hands, self.clerks, self.say, self.begins, self.first = plan, hands, clerks, say, begins, first
         self.outcome = Outcome()
         self.secretary = sandbox.PREFIX + SECRETARY
 
     async def run(self, acts: Sequence[Act]) -> Outcome:
         """Everything; returns what was seen."""
-        registering, reports = self._chosen(acts)
+        registering, reports = chosen(acts, self.first, self.plan.units)
         self.outcome.units = len(reports)
-        self.say(f"{self.hands.campaign}: {len(reports)} units register")
+        all_there_are = " (there are no more)" if len(reports) < self.plan.units else ""
+        self.say(f"{self.hands.campaign}: {len(reports)} units register{all_there_are}")
         await self._side_by_side([self._register(act) for act in registering])
         await self._until(self._expected, "the round is not open in time for every unit")
         self.say(f"the hour begins: {self.plan.minutes:g} minutes")
@@ -173,14 +192,6 @@ class Rehearsal:
         self.outcome.scored_after = perf_counter() - last
         self.outcome.on_time = (await self._standing())["on_time"]
         return self.outcome
-
-    def _chosen(self, acts: Sequence[Act]) -> tuple[list[Act], list[Act]]:
-        """Each unit's first registration and its report of the first round, of as many units as the plan wants."""
-        first = {act.unit: act for act in reversed(acts) if act.kind == "register"}
-        reports = {act.unit: act for act in reversed(acts) if act.kind == "report"}
-        units = sorted(first.keys() & reports.keys())[: self.plan.units]
-        opening = min(act.data["round"] for act in reports.values())
-        return [first[unit] for unit in units], [Act(a.at, 0, a.unit, a.kind, {**a.data, "round": opening}) for a in map(reports.__getitem__, units)]
 
     async def _register(self, act: Act) -> None:
         await DEEDS["register"](self.hands, act)
@@ -224,7 +235,7 @@ class Rehearsal:
         self.outcome.refused.append(f"{act.unit}: not taken in ten attempts")
 
     async def _standing(self) -> dict[str, int]:
-        path = f"/reporting/api/completeness?campaign={self.hands.campaign}&round=ky-1"
+        path = f"/reporting/api/completeness?campaign={self.hands.campaign}&round={self.first.code}"
         counts: dict[str, int] = (await self.clerks.ask(self.secretary, "GET", path))["counts"]
         return counts
 
@@ -238,7 +249,7 @@ class Rehearsal:
     async def _is_open(self) -> bool:
         path = f"/reporting/api/rounds?campaign={self.hands.campaign}"
         found: list[dict[str, Any]] = await self.clerks.ask(self.secretary, "GET", path)
-        return any(row["round"] == "ky-1" and row["state"] == "open" for row in found)
+        return any(row["round"] == self.first.code and row["state"] == "open" for row in found)
 
     async def _all_scored(self) -> bool:
         path = f"/evaluation/api/rankings/current?campaign={self.hands.campaign}"

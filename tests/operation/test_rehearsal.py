@@ -10,10 +10,12 @@ from types import SimpleNamespace
 import pytest
 import uvicorn
 
+from services import __main__ as main
 from services import local
 from services.local import Local, QuietServer
 from services.operation import rehearsal, sandbox
 from services.registration import loading
+from services.simulation import ranges, story
 from shared import campaigns, clock
 from shared.bundled import free_port
 from shared.messages import Refused
@@ -59,7 +61,7 @@ async def command(deployment, *options: str) -> tuple[int, list[str], str]:
 @pytest.mark.slow
 async def test_a_rehearsal_may_be_held_again_with_the_same_units(deployment):
     """The day before each deadline, in one installation."""
-    few = ("--ca", str(deployment.authority), "--units", "3", "--minutes", "0.1", "--prepare", "10", "--answered", "20")
+    few = ("--ca", str(deployment.authority), "--units", "3", "--minutes", "0.1", "--prepare", "20", "--answered", "20")
     for _ in range(2):
         status, lines, said = await command(deployment, *few)
         assert (status, lines[0]) == (0, "pass 3 of 3 reports accepted, 0 sent again after 503"), (lines, said)
@@ -102,6 +104,24 @@ async def test_a_rehearsal_of_a_deployment_that_keeps_its_promises_ends_with_sta
     assert status == 0, (lines, said)
     assert [line.partition(" ")[0] for line in lines] == ["pass"] * 5
     assert f"{UNITS} of {UNITS} reports accepted" in lines[0]
+
+
+def test_every_unit_tells_figures_that_the_first_round_takes(tmp_path):
+    """Those that miss it in the story as well: a figure of a later day would be refused as one of the future."""
+    sandbox.make(rehearsal.TEMPLATE, tmp_path, "dien-tap-x", datetime(2026, 11, 25, 17, tzinfo=UTC))
+    loaded = loading.read(tmp_path)
+    acts = story.tell(loaded, ranges.read(tmp_path / "story.yaml"), 1)
+    first = loaded.campaign.rounds[0]
+    registering, reports = rehearsal.chosen(acts, first, 5000)
+    assert len(registering) == len(reports) > 200
+    assert {(act.data["round"], value["as_of"]) for act in reports for value in act.data["values"]} == {(first.code, first.cutoff)}
+
+
+@pytest.mark.parametrize("wrong", ["--units 0", "--minutes 0", "--prepare -1", "--answered inf", "--scored nan", "--units 1.5"])
+def test_a_rehearsal_of_nobody_or_of_no_time_is_refused_before_it_begins(wrong, capsys):
+    with pytest.raises(SystemExit):
+        main.parser().parse_args(["rehearse", "--address", "https://thidua.example", *wrong.split()])
+    assert wrong.split()[0] in capsys.readouterr().err
 
 
 def test_an_outcome_with_a_missing_report_a_late_one_or_a_dead_letter_fails():
