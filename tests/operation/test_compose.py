@@ -161,7 +161,7 @@ def test_three_brokers_serve_and_one_of_them_may_be_away(town):
     """Its own volumes: another installation than that of the tests before. With their keys, when they made some."""
     town.sh("cd deploy && podman-compose down -v")
     town.write(**dict(line.split("=", 1) for line in lines_after("**Three brokers**: in `.env`")))
-    for line in lines_after("name them in `.env`. Then:")[:3]:
+    for line in lines_after("name them in `.env`. Then:")[:4]:
         town.sh(line)
     assert {"nats-1", "nats-2", "nats-3", *SERVICES} <= set(town.containers())
     town.sh("deploy/thidua backup")

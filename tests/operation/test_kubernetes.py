@@ -13,7 +13,18 @@ from services.__main__ import parser
 from services.operation import nightly
 from shared import broker_keys, permissions
 from shared.settings import SERVICES, Settings
-from tests.operation.kubernetes import DEPLOY, KUBECTL, TOOLS, Policies, documents, pod_of, rendered, run, workloads
+from tests.operation.kubernetes import (
+    DEPLOY,
+    KUBECTL,
+    OUTSIDE,
+    TOOLS,
+    Policies,
+    documents,
+    pod_of,
+    rendered,
+    run,
+    workloads,
+)
 
 OVERLAYS = DEPLOY / "kubernetes" / "overlays"
 
@@ -89,6 +100,26 @@ def test_the_replicas_of_a_part_never_lie_on_one_node_alone():
             assert spread["labelSelector"]["matchLabels"].items() <= pod_of(document)["metadata"]["labels"].items()
             assert spread["labelSelector"]["matchLabels"] == {"app.kubernetes.io/component": name}
             assert spread["whenUnsatisfiable"] == "DoNotSchedule"
+            assert spread["nodeTaintsPolicy"] == "Honor", "a node that is being emptied is not one to spread over"
+
+
+def test_a_drain_and_an_update_go_on_without_breaking_the_quorum():
+    """A broker counts as there when it has caught up with the others; a pod that is not ready holds up no drain."""
+    found = documents("three")
+    [broker] = pod_of(workloads(found)["nats"])["spec"]["containers"]
+    assert broker["startupProbe"]["httpGet"]["path"] == "/healthz"
+    budgets = [one["spec"] for one in found if one["kind"] == "PodDisruptionBudget"]
+    assert {(one["maxUnavailable"], one["unhealthyPodEvictionPolicy"]) for one in budgets} == {(1, "AlwaysAllow")}
+
+
+def test_with_a_database_of_ones_own_nothing_of_postgresql_is_left_but_the_way_to_it(tmp_path):
+    found = own_overlay(tmp_path / "own", "three", "own-database")
+    assert "postgres" not in workloads(found)
+    assert not [one for one in found if one["kind"] == "Service" and one["metadata"]["name"] == "postgres"]
+    policies = Policies(found)
+    assert all(policies.passes((part, OUTSIDE, 5432)) for part in (*SERVICES, "migrate", "backup", "operate"))
+    assert not policies.passes(("proxy", OUTSIDE, 5432))
+    assert not policies.passes(("registration", OUTSIDE, 22))
 
 
 def test_the_workloads_run_commands_and_settings_that_exist():
@@ -181,7 +212,8 @@ def test_a_service_sees_its_own_secrets_and_no_others():
     for service in SERVICES:
         wanted = {"nats-url", f"{service}.database-url"} | own.get(service, set())
         assert keys_of(workloads(documents("three"))[service]) == wanted
-    assert keys_of(workloads(documents("one"))["backup"]) == {"all"}
+    assert keys_of(workloads(documents("one"))["postgres"]) == {f"{role}.password" for role in ("postgres", *SERVICES)}
+    assert {name for name, one in workloads(documents("one")).items() if "all" in keys_of(one)} == {"migrate", "provision", "backup", "operate"}
 
 
 def typed(line: str, folder: Path, stdin: str = "") -> dict:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from cryptography import x509
@@ -16,8 +17,9 @@ from cryptography import x509
 from services.__main__ import parser
 from shared import permissions
 from shared import settings as configuration
-from shared.bundled import program
+from shared.bundled import free_port, program
 from shared.settings import SERVICES, Settings
+from tests.operation import proxy
 from tests.operation.kubernetes import DEPLOY, TOOLS, run
 
 
@@ -134,6 +136,8 @@ def test_a_service_sees_its_own_secrets_and_no_others():
         mounted = {v.split(":")[0] for v in compose()["services"][service]["volumes"] if v.startswith("./secrets")}
         wanted = {f"{service}.database-url"} | own.get(service, set())
         assert mounted == {f"./secrets/{name}" for name in wanted} | {"./secrets/${NATS_URL_FILE"}
+    whole = {name for name, one in compose()["services"].items() if any(v.startswith("./secrets:") for v in one.get("volumes", []))}
+    assert whole == {"migrate", "provision", "backup", "operate"}
 
 
 def test_no_secret_stands_in_a_file_of_deploy():
@@ -278,6 +282,20 @@ async def test_the_proxy_parts_by_path_waits_for_a_replica_and_keeps_probes_insi
         assert f"{service}:8000" in text
     assert await asyncio.to_thread(text.count, "try_duration") == 4
     assert "metrics" in text
+
+
+@pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")
+def test_who_comes_without_tls_is_sent_to_the_address_with_it(secrets, tmp_path):
+    """A clerk types the name alone."""
+    plain = free_port()
+    caddy = proxy.start(tmp_path, secrets, free_port(), {service: [free_port()] for service in SERVICES}, plain=plain)
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
+            answer = client.get(f"http://127.0.0.1:{plain}/reporting/due?campaign=x")
+    finally:
+        caddy.terminate()
+        caddy.wait()
+    assert (answer.status_code, answer.headers["location"]) == (301, "https://127.0.0.1/reporting/due?campaign=x")
 
 
 def unknown_parts(collector: dict) -> set[str]:

@@ -11,7 +11,7 @@ from tests.operation.kubernetes import DEPLOY, KUBECTL, OUTSIDE, Flow, Policies,
 MONITORING, DNS = "monitoring", "kube-system"
 BEYOND = (MONITORING, DNS, OUTSIDE)
 MAIL, TLS = {25, 465, 587}, {443, 8443, 30443}
-PORTS = {8000, 8443, 5432, 4222, 8222, 6222, 4318, 53, 22, 80, *MAIL, *TLS}
+PORTS = {8000, 8080, 8443, 5432, 4222, 8222, 6222, 4318, 53, 22, 80, *MAIL, *TLS}
 LOOKS_AT_BROKER = {*SERVICES, "operate"}
 """At start-up a service, and the doctor, ask the broker's own page whether it writes before it acknowledges."""
 
@@ -26,7 +26,7 @@ def needed(found: list[dict]) -> set[Flow]:
     """Read off what each part is told: whose database it opens, where its letters go, whom the proxy sends to, which ports a pod names."""
     parts = workloads(found)
     caddy = (DEPLOY / "proxy" / "Caddyfile").read_text(encoding="utf-8")
-    flows = {("proxy", service, 8000) for service in re.findall(r":([a-z]+):8000\}", caddy)} | {(OUTSIDE, "proxy", 8443), ("nats", "nats", 6222)}
+    flows = {("proxy", service, 8000) for service in re.findall(r":([a-z]+):8000\}", caddy)} | {(OUTSIDE, "proxy", 8443), (OUTSIDE, "proxy", 8080), ("nats", "nats", 6222)}
     for name, part in parts.items():
         told = environment(part)
         flows |= {(name, "postgres", 5432) for one in told if one.endswith("_DATABASE_URL_FILE")}
@@ -41,7 +41,7 @@ def needed(found: list[dict]) -> set[Flow]:
 def by_address(flow: Flow, wanted: set[Flow]) -> bool:
     """Open because a rule names ports alone: a host of which nobody knows the address may be anywhere, and anybody may come to the proxy."""
     source, target, port = flow
-    return (source in BEYOND or (source, OUTSIDE, port) in wanted) and (target in {MONITORING, DNS} or (target, port) == ("proxy", 8443))
+    return (source in BEYOND or (source, OUTSIDE, port) in wanted) and (target in {MONITORING, DNS} or (target, port) in {("proxy", 8443), ("proxy", 8080)})
 
 
 @pytest.mark.parametrize("overlay", ["one", "three"])
