@@ -66,14 +66,18 @@ def alertmanager(folder: Path, smtp_url: str, **settings: str) -> contextlib.Abs
     return running(folder / "alertmanager.log", "sh", str(hurried(folder)), *options, port=port, told=told)
 
 
-def prometheus(folder: Path, services: Mapping[str, int], to: httpx.AsyncClient) -> contextlib.AbstractAsyncContextManager[httpx.AsyncClient]:
-    """With the configuration and the alarms of deploy/, asking services at these ports five times a second; alarms wait no minute."""
+def prometheus(
+    folder: Path, services: Mapping[str, int], to: httpx.AsyncClient, every: str = "500ms"
+) -> contextlib.AbstractAsyncContextManager[httpx.AsyncClient]:
+    """With the configuration and the alarms of deploy/, asking the services at these ports so often; alarms wait no minute."""
     port = free_port()
     shutil.copytree(DEPLOY / "prometheus", folder / "prometheus")
     alarms = folder / "prometheus" / "alarms.yml"
-    alarms.write_text(re.sub(r"\bfor: \d+m", "for: 1s", alarms.read_text(encoding="utf-8")), encoding="utf-8")
+    alarms.write_text(re.sub(r"\bfor: \d+m", "for: 2s", alarms.read_text(encoding="utf-8")), encoding="utf-8")
     file = folder / "prometheus" / "prometheus.yml"
-    file.write_text(yaml.safe_dump(_here(yaml.safe_load(file.read_text(encoding="utf-8")), services, to.base_url.netloc.decode(), port)), encoding="utf-8")
+    made = _here(yaml.safe_load(file.read_text(encoding="utf-8")), services, to.base_url.netloc.decode(), port)
+    made["global"] |= dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), every)
+    file.write_text(yaml.safe_dump(made), encoding="utf-8")
     options = (f"--config.file={file}", f"--storage.tsdb.path={folder}/prometheus-data", f"--web.listen-address=127.0.0.1:{port}")
     told = os.environ | {"HOST": HOST, "RUNBOOKS": RUNBOOKS}
     return running(folder / "prometheus.log", "prometheus", *options, "--enable-feature=expand-external-labels", port=port, told=told)
@@ -81,7 +85,6 @@ def prometheus(folder: Path, services: Mapping[str, int], to: httpx.AsyncClient)
 
 def _here(configuration: dict, services: Mapping[str, int], alertmanager: str, port: int) -> dict:
     """The same configuration with the addresses of this machine."""
-    configuration["global"] |= {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"}
     jobs = {job["job_name"]: job for job in configuration["scrape_configs"] if job["job_name"] != "collector"}
     jobs["thidua"]["static_configs"] = [one for one in jobs["thidua"]["static_configs"] if one["labels"]["service"] in services]
     for one in jobs["thidua"]["static_configs"]:
