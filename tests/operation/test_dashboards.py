@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -20,13 +21,14 @@ from services.operation import dashboards
 from services.simulation.doors import Declined
 from services.simulation.story import SECRETARY
 from shared import telemetry as names
-from shared.bundled import _die_with_parent, free_port
+from shared.bundled import free_port
 from shared.events.reporting import ReportAccepted, RoundOpened
 from shared.identity import new_id
 from shared.settings import SERVICES
 from tests.faults.stand import until
 from tests.journeys.conftest import staged
 from tests.journeys.test_trace import Collector, tenth
+from tests.operation.alertmanager import running
 
 ROOT = Path(__file__).parents[2]
 UNITS = ("xa-ta-tong", "xa-mu-ca", "xa-bum-nua", "xa-bum-to")
@@ -82,29 +84,11 @@ def test_init_writes_the_installation_s_own_address_into_the_trace_store_s_links
     assert {place for one in LINKS for place in PLACE.findall(one["url"] + one["text"])} <= {names.EVENT_ID, names.SERVICE, names.CAMPAIGN}
 
 
-@contextlib.asynccontextmanager
-async def prometheus(folder: Path, address: str):
+def prometheus(folder: Path, address: str) -> contextlib.AbstractAsyncContextManager[httpx.AsyncClient]:
     """Debian's Prometheus, asking the services at `address`."""
-    file = configured(folder, address)
-    own = f"127.0.0.1:{free_port()}"
-    with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            "prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder}/data", f"--web.listen-address={own}",
-            "--enable-feature=exemplar-storage", stdout=log, stderr=log, preexec_fn=_die_with_parent,
-        )  # fmt: skip
-    try:
-        async with httpx.AsyncClient(base_url=f"http://{own}") as client:
-
-            async def ready() -> bool:
-                with contextlib.suppress(httpx.TransportError):
-                    return (await client.get("/-/ready")).status_code == 200
-                return False
-
-            await until(ready, 20, (folder / "log").read_text)
-            yield client
-    finally:
-        process.terminate()
-        await process.wait()
+    file, port = configured(folder, address), free_port()
+    options = (f"--config.file={file}", f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage")
+    return running(folder / "log", "prometheus", *options, port=port, told=os.environ)
 
 
 async def live(stage) -> None:

@@ -20,6 +20,7 @@ from shared import settings as configuration
 from shared.bundled import free_port, program
 from shared.settings import SERVICES, Settings
 from tests.operation import proxy
+from tests.operation.containers import wait
 from tests.operation.kubernetes import DEPLOY, TOOLS, run
 
 
@@ -296,6 +297,26 @@ def test_who_comes_without_tls_is_sent_to_the_address_with_it(secrets, tmp_path)
         caddy.terminate()
         caddy.wait()
     assert (answer.status_code, answer.headers["location"]) == (301, "https://127.0.0.1/reporting/due?campaign=x")
+
+
+async def test_the_proxy_shows_a_runbook_to_whoever_an_alarm_has_called_and_nothing_beside(tmp_path, monkeypatch):
+    if not proxy.CADDY.exists():
+        pytest.skip("caddy is missing: make tools")
+    monkeypatch.setenv("RUNBOOKS_FOLDER", str(DEPLOY / "runbooks"))
+    port = free_port()
+    process = proxy.start(tmp_path, proxy.make_secrets(tmp_path / "secrets"), port, {service: [free_port()] for service in SERVICES})
+    try:
+        async with httpx.AsyncClient(base_url=f"https://127.0.0.1:{port}", verify=False) as client:
+            await asyncio.to_thread(wait, f"{client.base_url}/runbooks/vi/OutboxOld.md", 10)
+            shown = await client.get("/runbooks/vi/OutboxOld.md")
+            assert shown.text == (DEPLOY / "runbooks" / "vi" / "OutboxOld.md").read_text(encoding="utf-8")
+            assert shown.headers["content-type"] == "text/plain; charset=utf-8", "shown, not saved"
+            assert [(await client.get(f"/runbooks/{path}")).status_code for path in ("", "vi/", "nothing.md")] == [404] * 3
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait)
+    assert "./runbooks:/srv/runbooks:ro" in compose()["services"]["proxy"]["volumes"]
+    assert "{$RUNBOOKS_FOLDER:/srv/runbooks}" in (DEPLOY / "proxy" / "Caddyfile").read_text(encoding="utf-8")
 
 
 def unknown_parts(collector: dict) -> set[str]:
