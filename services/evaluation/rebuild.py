@@ -88,13 +88,14 @@ class _Replay:
         batch: list[Delivery] = []
         async with aclosing(merged(sources)) as messages:
             async for message in messages:
-                batch += _readable(message)
-                frozen = bool(batch) and isinstance(batch[-1].event, RankingFrozen)
+                readable = _readable(message)
+                frozen = [one.event.campaign for one in readable if isinstance(one.event, RankingFrozen)]
                 if frozen or len(batch) >= BATCH:
                     await self._apply(batch)
                     batch = []
                 if frozen:
-                    self.at_freeze = await self._ranking_hash()
+                    self.at_freeze = await self._ranking_hash(*frozen)
+                batch += readable
         await self._apply(batch)
         return {
             "ranking_hash": self.at_freeze or await self._ranking_hash(),
@@ -109,10 +110,10 @@ class _Replay:
             self.applied += len(batch)
             self.progress(self.applied, self.total)
 
-    async def _ranking_hash(self) -> str:
-        """Computed from the scores, never taken from a frozen ranking."""
+    async def _ranking_hash(self, *among: str) -> str:
+        """Of the newest campaign (`among` these). Computed from the scores, never taken from a frozen ranking."""
         async with self.database.read() as session:
-            known = await campaigns.listed(session)
+            known = [campaign for campaign in await campaigns.listed(session) if not among or campaign.code in among]
             return ranking_hash(await rankings.current(session, known[0]) if known else ())
 
     async def _units(self) -> int:

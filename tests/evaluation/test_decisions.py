@@ -10,6 +10,7 @@ from sqlalchemy import select
 from services.evaluation import council, freezes, holds, rankings, scores, subscribers
 from shared import audit, campaigns
 from shared.events.campaign import Phase
+from shared.events.evaluation import RankingFrozen
 from shared.events.registration import Role
 from shared.messages import Conflict, Forbidden, NotFound, Refused
 from shared.outbox import outbox
@@ -168,6 +169,17 @@ async def test_the_freeze_keeps_ranks_hash_and_versions_and_closes_the_door(data
     for attempt in (freeze(database), place(database), enter(database, MEMBER, "lead", "good")):
         with pytest.raises(Conflict):
             await attempt
+
+
+async def test_a_ranking_larger_than_a_message_is_told_without_its_places_and_kept_with_them(lite, monkeypatch):
+    await hear(lite, *ROUNDS_CLOSED, advanced(Phase.REVIEWING))
+    monkeypatch.setattr("shared.outbox.LARGEST", 700)
+    frozen = await freeze(lite)
+    told = RankingFrozen.model_validate_json((await said(lite, "ranking.frozen"))[0])
+    assert told == frozen.model_copy(update={"clusters": told.clusters})
+    assert [(each.cluster, each.ranked) for each in told.clusters] == [("communes", ()), ("districts", ())]
+    async with lite.read() as session:
+        assert await rankings.in_force(session, await campaigns.find(session, CODE)) == (frozen.ranking_hash, frozen.clusters)
 
 
 @pytest.mark.parametrize(
