@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from typing_extensions import override
@@ -370,6 +370,5 @@ _AWAY = (asyncpg.PostgresConnectionError, asyncpg.InsufficientResourcesError, as
 def is_outage(error: Exception) -> bool:
     """True when the database, not the event, is at fault: connection lost, server restarting, disk or places full, locked."""
     if isinstance(error, DBAPIError):
-        away = isinstance(error, OperationalError | InterfaceError) or isinstance(getattr(error.orig, "__cause__", None), _AWAY)
-        return away or error.connection_invalidated
+        return error.connection_invalidated or isinstance(getattr(error.orig, "__cause__", None), _AWAY) or sqlite.is_away(error.orig)
     return isinstance(error, (OSError, TimeoutError, DisconnectionError, PoolTimeout, *_AWAY))
