@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from services.evaluation import rebuild
+from services.evaluation import rebuild, subscribers
 from services.evaluation.models import entries, holds, rankings, score_history, warnings
 from services.evaluation.models import scores as scores_table
 from shared import settings as configuration
@@ -14,7 +14,7 @@ from shared.clock import publish
 from shared.database import Database
 from shared.events import Event
 from shared.events.campaign import Phase
-from shared.events.registration import Role
+from shared.events.registration import ParticipationApproved, Role
 from shared.outbox import waiting
 from shared.publishing import LARGEST
 from shared.service import Service
@@ -127,6 +127,35 @@ async def test_a_message_that_is_no_event_does_not_stop_a_rebuild(running, setti
     await tell(running.service, *BEGINNING)
     await running.service.jetstream.publish("reporting.report.accepted.v1", b"no event")
     assert (await rebuild.rebuild(settings))["units"] == 5
+
+
+async def test_a_source_whose_consumer_is_gone_is_read_on_from_where_it_was(running, monkeypatch):
+    """While the others are read for minutes, the broker forgets whoever asks for nothing."""
+    monkeypatch.setattr(rebuild, "FETCH", 3)
+    await tell(running.service, *BEGINNING)
+    jetstream = running.service.jetstream
+    source = rebuild.Source(jetstream, "REGISTRATION", ["registration.>"])
+    expected = await source.open()
+    sequences = []
+    async for message in source.messages():
+        sequences.append(message.metadata.sequence.stream)
+        if len(sequences) == 4:
+            for consumer in await jetstream.consumers_info("REGISTRATION"):
+                if not consumer.config.durable_name:
+                    await jetstream.delete_consumer("REGISTRATION", consumer.name)
+    assert sequences == list(range(1, expected + 1))
+
+
+async def test_an_event_that_live_made_a_dead_letter_of_does_not_stop_a_rebuild_which_counts_it(running, settings, monkeypatch):
+    await tell(running.service, *BEGINNING)
+
+    async def fails(*_: object) -> None:
+        raise ValueError("cannot be applied")
+
+    monkeypatch.setitem(subscribers.hears.handlers, ParticipationApproved.TYPE, fails)
+    result = await rebuild.rebuild(settings)
+    assert (result["units"], result["failed"]) == (0, len(COMMUNES) + 1)
+    assert result["events"] == len(BEGINNING) - len(COMMUNES) - 1
 
 
 def test_only_streams_with_something_to_hear_are_read():
