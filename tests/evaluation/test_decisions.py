@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 from sqlalchemy import select
 
 from services.evaluation import council, freezes, holds, rankings, scores, subscribers
-from shared import audit, campaigns
+from shared import audit, campaigns, deadletters
 from shared.events.campaign import Phase
 from shared.events.evaluation import RankingFrozen
 from shared.events.registration import Role
@@ -203,6 +204,17 @@ async def test_the_freeze_waits_for_everything_that_it_rests_on(lite, monkeypatc
         await freeze(lite, lag=waiting)
     assert len(refused.value.faults) == 1
     assert await said(lite, "ranking.frozen") == []
+
+
+async def test_the_council_is_told_before_a_freeze_of_events_that_could_not_be_applied(lite):
+    """They have no effect on any score; whether one of them matters is for people to find out."""
+    async with lite.write() as session:
+        await deadletters.keep(session, Msg(_client=None, subject="reporting.report.accepted.v1", data=b"x"), "ValueError", 8)
+    async with lite.read() as session:
+        told = await freezes.preconditions(session, await campaigns.find(session, CODE), 0)
+    assert [(p.text.en, p.left) for p in told if not p.met and not p.binding] == [
+        ("The council has entered every rubric", 5), ("No event was left aside as a dead letter", 1),
+    ]  # fmt: skip
 
 
 async def test_a_missed_report_that_was_heard_lets_the_freeze_pass(database):
