@@ -16,7 +16,20 @@ from shared.events.registration import Role
 from shared.messages import Conflict, Forbidden, NotFound, Refused
 from shared.outbox import outbox
 from tests.evaluation.conftest import ROUNDS_CLOSED, officer
-from tests.evaluation.making import CODE, COMMUNES, DISTRICT, NOW, advanced, closed, commits, hear, missed, reports
+from tests.evaluation.making import (
+    CODE,
+    COMMUNES,
+    DISTRICT,
+    NOW,
+    advanced,
+    campaign,
+    closed,
+    commits,
+    hear,
+    missed,
+    published,
+    reports,
+)
 
 ONE, TWO = COMMUNES[:2]
 SECRETARY, MEMBER, CHAIR = officer(Role.SECRETARY), officer(Role.MEMBER), officer(Role.CHAIR)
@@ -220,6 +233,16 @@ async def test_the_council_is_told_before_a_freeze_of_events_that_could_not_be_a
 async def test_a_missed_report_that_was_heard_lets_the_freeze_pass(database):
     await hear(database, closed("r1", missing=1), *ROUNDS_CLOSED[1:], advanced(Phase.CLOSED), missed(DISTRICT, "r1"))
     assert (await freeze(database)).revision == 1
+
+
+async def test_a_reader_in_whose_time_a_campaign_got_a_new_version_has_the_one_it_began_with_or_the_new_one(database, monkeypatch):
+    """A process that has just started has parsed none yet, and the version it first read of is not there any more."""
+    monkeypatch.setattr(campaigns, "_parsed", {})
+    async with database.read() as session:
+        await campaigns.known(session, CODE)
+        await hear(database, published(campaign(version=2)))
+        campaigns._parsed.clear()
+        assert (await campaigns.find(session, CODE)).version in {1, 2}
 
 
 async def test_only_secretary_and_chair_freeze(lite):
