@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, Integer, String, Table, Text, func, select
 
+from shared.columns import one_of
 from shared.database import Instant, ReadSession, WriteSession, add, fabric
 
 audit = Table(
@@ -91,7 +92,7 @@ async def listed(session: ReadSession, units: set[str] | None = None, before: in
     """Newest entries first, of the actors' `units` only if given, from number `before` downwards."""
     query = select(audit).order_by(audit.c.number.desc()).limit(limit)
     if units is not None:
-        query = query.where(audit.c.unit.in_(units))
+        query = query.where(one_of(audit.c.unit, units))
     if before is not None:
         query = query.where(audit.c.number < before)
     return list((await session.execute(query)).all())

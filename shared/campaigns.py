@@ -30,6 +30,7 @@ phases = Table(
 
 # Built once: these run for nearly every event, and building a statement costs as much as running it.
 _DIGEST = select(campaigns.c.digest).where(campaigns.c.campaign == bindparam("campaign"))
+_DEFINITION = select(campaigns.c.digest, campaigns.c.definition).where(campaigns.c.campaign == bindparam("campaign"))
 _PHASE = select(phases.c.phase).where(phases.c.campaign == bindparam("campaign"))
 
 _parsed: dict[str, Campaign] = {}
@@ -61,7 +62,7 @@ async def known(session: ReadSession, campaign: str) -> Campaign | None:
     if not digests.get(campaign):  # asked once per transaction: hardly any event needs it only once
         digests[campaign] = await session.scalar(_DIGEST, {"campaign": campaign})
     digest = digests[campaign]
-    return None if digest is None else await _definition(session, digest)
+    return None if digest is None else await _definition(session, campaign, digest)
 
 
 async def find(session: ReadSession, campaign: str) -> Campaign:
@@ -79,8 +80,8 @@ def unknown(campaign: str) -> NotFound:
 
 async def listed(session: ReadSession) -> list[Campaign]:
     """Every campaign known here, newest start first."""
-    digests = (await session.scalars(select(campaigns.c.digest))).all()
-    found = [await _definition(session, digest) for digest in digests]
+    rows = (await session.execute(select(campaigns.c.campaign, campaigns.c.digest))).all()
+    found = [await _definition(session, row.campaign, row.digest) for row in rows]
     return sorted(found, key=lambda c: c.starts, reverse=True)
 
 
@@ -90,10 +91,12 @@ async def phase_of(session: ReadSession, campaign: str) -> Phase:
     return Phase(found) if found else Phase.DRAFT
 
 
-async def _definition(session: ReadSession, digest: str) -> Campaign:
+async def _definition(session: ReadSession, campaign: str, digest: str) -> Campaign:
+    """The definition with this digest, or the newer one that has taken its place meanwhile."""
     if digest not in _parsed:
-        text = await session.scalar(select(campaigns.c.definition).where(campaigns.c.digest == digest))
+        row = (await session.execute(_DEFINITION, {"campaign": campaign})).one()
+        digest = row.digest
         while len(_parsed) >= PARSED_LIMIT:
             _parsed.pop(next(iter(_parsed)))
-        _parsed[digest] = Campaign.model_validate_json(str(text))
+        _parsed[digest] = Campaign.model_validate_json(row.definition)
     return _parsed[digest]

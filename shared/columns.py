@@ -1,6 +1,6 @@
 """What is the same in both databases: instants as sortable text, exact decimals as text, and a column among many values."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal_column,
 )
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import String, TypeDecorator, TypeEngine
 from typing_extensions import override
@@ -134,8 +135,16 @@ def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     The statement's text is the same for any number of values, so that a database parses and plans it once: with a list in the text
     PostgreSQL did so for every new length, some milliseconds each.
     """
-    item = BigInteger() if isinstance(column.type, Integer) else String()
-    return _Among(column, bindparam(name, type_=_Values(item)))
+    return _Among(column, bindparam(name, type_=_Values(_item_of(column))))
+
+
+def one_of(column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """`among` with its values, however many: a list in the text may have no more than 32,767 on PostgreSQL, and a province has more units."""
+    return _Among(column, bindparam("values", values, type_=_Values(_item_of(column)), unique=True))
+
+
+def _item_of(column: ColumnElement[Any] | InstrumentedAttribute[Any]) -> TypeEngine[Any]:
+    return BigInteger() if isinstance(column.type, Integer) else String()
 
 
 @compiles(_Among, "postgresql")

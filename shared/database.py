@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from typing_extensions import override
@@ -296,9 +296,7 @@ async def add(session: WriteSession, table: Table, *rows: Mapping[str, Any]) -> 
 @cache
 def _insertion(table: Table, *, sqlite: bool, counted: bool = True) -> Any:
     """An insert that leaves rows alone whose primary key is there; built once, for building costs more than running."""
-    if sqlite:
-        return sqlite_dialect.insert(table).on_conflict_do_nothing()
-    statement = postgresql.insert(table).on_conflict_do_nothing()
+    statement: Any = (sqlite_dialect if sqlite else postgresql).insert(table).on_conflict_do_nothing()
     return statement.returning(*table.primary_key) if counted else statement
 
 
@@ -326,12 +324,12 @@ async def look_anew(session: WriteSession, *tables: Table) -> None:
 
 async def insert_new(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows whose primary key is not there yet; returns how many were new (0 to `len(rows)`). Rows name the same columns."""
-    if not rows:
-        return 0
-    if on_sqlite(session):
-        result = await session.execute(_insertion(table, sqlite=True), list(rows))
-        return cast(CursorResult[Any], result).rowcount
-    return len((await session.execute(_insertion(table, sqlite=False), list(rows))).all())
+    return len(await add_new(session, table, rows))
+
+
+async def add_new(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> Sequence[Row[Any]]:
+    """Insert the rows whose primary key is not there yet; returns the keys of those that were new. Rows name the same columns."""
+    return (await session.execute(_insertion(table, sqlite=on_sqlite(session)), list(rows))).all() if rows else ()
 
 
 def add_later(session: WriteSession, table: Table, *rows: Mapping[str, Any]) -> None:
@@ -370,6 +368,5 @@ _AWAY = (asyncpg.PostgresConnectionError, asyncpg.InsufficientResourcesError, as
 def is_outage(error: Exception) -> bool:
     """True when the database, not the event, is at fault: connection lost, server restarting, disk or places full, locked."""
     if isinstance(error, DBAPIError):
-        away = isinstance(error, OperationalError | InterfaceError) or isinstance(getattr(error.orig, "__cause__", None), _AWAY)
-        return away or error.connection_invalidated
+        return error.connection_invalidated or isinstance(getattr(error.orig, "__cause__", None), _AWAY) or sqlite.is_away(error.orig)
     return isinstance(error, (OSError, TimeoutError, DisconnectionError, PoolTimeout, *_AWAY))

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from nats.aio.msg import Msg
 from sqlalchemy import Column, Integer, LargeBinary, String, Table, Text, func, insert, select, update
 
 from shared.database import Database, Instant, ReadSession, WriteSession, fabric
-from shared.delivery import restore
+from shared.delivery import restore, whence
 from shared.identity import new_id
 from shared.messages import Fault, Message, NotFound
 
@@ -39,14 +38,14 @@ REASON_LIMIT = 2000
 
 async def keep(session: WriteSession, message: Msg, reason: str, attempts: int) -> str:
     """Keep a message as a dead letter and return the letter's id."""
-    headers: Mapping[str, str] = message.headers or {}
+    headers = {**(message.headers or {}), **whence(message)}
     lower = {name.lower(): value for name, value in headers.items()}
     row = {
         "id": new_id(),
         "event": _storable(lower.get("ce-id", ""))[:160],
         "type": _storable(lower.get("ce-type", message.subject))[:256],
         "subject": _storable(message.subject)[:256],
-        "headers": _storable(json.dumps(dict(headers), ensure_ascii=False)),
+        "headers": _storable(json.dumps(headers, ensure_ascii=False)),
         "body": message.data,
         "reason": _storable(reason)[:REASON_LIMIT],
         "attempts": attempts,

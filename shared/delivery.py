@@ -14,6 +14,7 @@ from shared.events import REGISTRY, Event
 STRUCTURED = "application/cloudevents+json"
 BODY_LIMIT = 1_000_000
 INBOUND = "inbound."
+PLACE = ("Nats-Stream", "Nats-Sequence", "Nats-Time-Stamp")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context, as far as it is the same in all versions."""
 
@@ -93,8 +94,16 @@ def read(message: Msg) -> Delivery:
         raise Unreadable(f"{meta.type}: {_first(error)}") from None
 
 
+def whence(message: Msg) -> dict[str, str]:
+    """Where in its stream a message lay, as headers: the same that a broker adds to a message which is asked for by its place."""
+    if not message.reply:
+        return {}
+    place = message.metadata
+    return dict(zip(PLACE, (place.stream, str(place.sequence.stream), place.timestamp.isoformat()), strict=True))
+
+
 def restore(headers: dict[str, str], body: bytes, subject: str) -> Delivery:
-    """A delivery from stored headers and body, as a dead letter keeps them. Raises `Unreadable` like `read`."""
+    """A delivery from stored headers, with those of `whence`, and body, as a dead letter keeps them. Raises `Unreadable` like `read`."""
     return read(Msg(_client=None, subject=subject, data=body, headers=headers))  # type: ignore[arg-type]
 
 
@@ -105,9 +114,16 @@ def _first(error: ValidationError) -> str:
 
 def _place(message: Msg) -> dict[str, Any]:
     if not message.reply:
-        return {}
+        return _kept_place(message.headers or {})
     place = message.metadata
     return {"stream": place.stream, "sequence": place.sequence.stream, "delivered": place.num_delivered, "stored": place.timestamp}
+
+
+def _kept_place(headers: dict[str, str]) -> dict[str, Any]:
+    if not headers.keys() >= set(PLACE):
+        return {}
+    stream, sequence, stored = (headers[name] for name in PLACE)
+    return {"stream": stream, "sequence": int(sequence), "stored": datetime.fromisoformat(stored)}
 
 
 def _meta(message: Msg, attributes: dict[str, str]) -> Meta:
@@ -126,19 +142,18 @@ def _meta(message: Msg, attributes: dict[str, str]) -> Meta:
 
 def _inbound(message: Msg) -> Delivery:
     """A partner's message is known to the inbox by its place in the stream: ids are reporting's to judge."""
-    headers = dict(message.headers or {})
-    place = message.metadata if message.reply else None
-    arrived = place.timestamp if place else datetime.fromtimestamp(0).astimezone()
-    key = f"{place.sequence.stream}@{arrived.timestamp()}" if place else headers.get("ce-id", "")
+    place = _place(message)
+    headers = {name: value for name, value in (message.headers or {}).items() if message.reply or name not in PLACE}
+    arrived = place["stored"] if place else datetime.fromtimestamp(0).astimezone()
     meta = Meta(
-        id=key,
-        source=place.stream if place else "",
+        id=f"{place['sequence']}@{arrived.timestamp()}" if place else headers.get("ce-id", ""),
+        source=place.get("stream", ""),
         type="inbound",
         time=arrived,
         recorded=arrived if place else None,
         traceparent=_inbound_trace(headers, message.data),
         subject=message.subject,
-        **_place(message),
+        **place,
     )
     return Delivery(message, meta, Inbound(message.subject, headers, message.data))
 

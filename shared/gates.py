@@ -186,9 +186,7 @@ def durable_on_disk(server: Server) -> None:
 async def provisioned(connection: Client, hears: Sequence[Hears], replicas: int) -> None:
     """Streams and durables are there, as declared, in enough copies. Partners are those whose streams are there."""
     jetstream = connection.jetstream()
-    prefix = streams.stream_of_client("")
-    names = [str(info.config.name) for info in await jetstream.streams_info()]
-    clients = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    clients = await streams.clients_of(jetstream)
     for wanted in streams.stream_configs(clients, replicas):
         await _stream(jetstream, wanted)
     for place in streams.durables(hears, clients):

@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
-from sqlalchemy import Column, Index, String, Table, bindparam, delete, select
+from sqlalchemy import Column, Index, String, Table, bindparam, delete
 
 from shared import deadletters, telemetry
 from shared.clock import Clock, advance, is_early
-from shared.columns import among, end_of_trace
-from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new, is_outage
+from shared.columns import end_of_trace
+from shared.database import Database, Instant, WriteSession, add_new, fabric, is_outage
 from shared.delivery import Delivery, Inbound, Meta
 from shared.events.clock import MinuteTicked
 from shared.gathering import Gathering
@@ -213,19 +213,18 @@ class Inbox:
         return fresh, failures
 
     async def _claim(self, session: WriteSession, batch: Sequence[Delivery]) -> list[Delivery]:
-        """The deliveries not seen before, each once, claimed by their inbox rows, in the order of what they are about."""
-        fresh = list({(d.meta.source, d.meta.id): d for d in await _unseen(session, batch)}.values())
+        """The deliveries not seen before, each once, claimed by their inbox rows; what another replica has in hand is waited for."""
+        distinct = {key_of(delivery): delivery for delivery in batch}
         now = datetime.now(UTC)
         rows = [
             {
                 "source": d.meta.source, "id": d.meta.id, "type": d.meta.type, "applied": now,
                 "recorded": d.meta.recorded, "traceparent": d.meta.traceparent,
             }
-            for d in fresh
+            for _, d in sorted(distinct.items())  # replicas that have the same ones in hand wait for each other in one order
         ]
-        if await insert_new(session, inbox, rows) != len(rows):
-            raise RuntimeError("another replica took an event of this batch; the batch is tried again")
-        return fresh
+        new = {(row.source, row.id) for row in await add_new(session, inbox, rows)}
+        return [delivery for key, delivery in distinct.items() if key in new]
 
     async def _run_all(self, session: WriteSession, fresh: Sequence[Delivery]) -> Ran:
         """Those that come for the first time, and after them, behind savepoints, those that come again, most often because they failed."""
@@ -371,15 +370,3 @@ _RELEASE = delete(inbox).where(inbox.c.source == bindparam("of"), inbox.c.id == 
 async def _release(session: WriteSession, deliveries: Sequence[Delivery]) -> None:
     """What was claimed and could not be applied is for another time."""
     await session.execute(_RELEASE, [{"of": delivery.meta.source, "event": delivery.meta.id} for delivery in deliveries])
-
-
-_SEEN = select(inbox.c.id).where(inbox.c.source == bindparam("source"), among(inbox.c.id, "ids"))
-
-
-async def _unseen(session: ReadSession, batch: Sequence[Delivery]) -> list[Delivery]:
-    """The deliveries without an inbox row. Asked source by source: SQLite scans the whole inbox for pairs IN a list."""
-    seen: set[tuple[str, str]] = set()
-    for source in {d.meta.source for d in batch}:
-        ids = [d.meta.id for d in batch if d.meta.source == source]
-        seen |= {(source, id) for id in await session.scalars(_SEEN, {"source": source, "ids": ids})}
-    return [d for d in batch if (d.meta.source, d.meta.id) not in seen]

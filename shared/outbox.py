@@ -15,7 +15,7 @@ from shared.columns import among, end_of_trace
 from shared.database import Database, Instant, WriteSession, add, fabric
 from shared.events import Event
 from shared.identity import new_id
-from shared.publishing import Outgoing, publish
+from shared.publishing import LARGEST, Outgoing, publish
 from shared.telemetry import Telemetry, traceparent
 
 log = logging.getLogger(__name__)
@@ -52,16 +52,20 @@ CLOCKS_APART = timedelta(seconds=2)
 async def record(session: WriteSession, event: Event, now: datetime, *, client: str = "") -> str:
     """Record `event` in the caller's transaction and return its id (UUIDv7, also the broker's message id).
 
-    `now` is when it happened (the CloudEvents `time`); `client` is the addressee of an event meant for one partner.
+    `now` is when it happened (the CloudEvents `time`); `client` is the addressee of an event meant for one partner. Raises `ValueError`
+    for one that no broker takes: in the outbox it would hold all that come after it.
     """
     if bool(client) != event.ADDRESSED:
         raise ValueError(f"{event.TYPE}: an addressed event, and no other, names its client")
+    body = event.model_dump_json()
+    if not fits(body):
+        raise ValueError(f"{event.TYPE}: more than {LARGEST} bytes are too many for a message")
     row = {
         "id": new_id(),
         "type": event.TYPE,
         "subject": f"{event.TYPE}.{client}" if client else event.TYPE,
         "campaign": getattr(event, "campaign", ""),
-        "body": event.model_dump_json(),
+        "body": body,
         "time": now,
         "recorded": datetime.now(UTC),
         "traceparent": traceparent(),
@@ -70,6 +74,11 @@ async def record(session: WriteSession, event: Event, now: datetime, *, client: 
     session.info.setdefault("outbox", []).append(row)
     session.info["recorded"] = True
     return str(row["id"])
+
+
+def fits(body: str) -> bool:
+    """Whether a broker takes a message with this body."""
+    return len(body.encode()) <= LARGEST
 
 
 async def write(session: WriteSession) -> None:

@@ -16,6 +16,10 @@ FEW = 8
 """Up to so many messages go by themselves: a batch is three more headers a message and worth it where it saves waits for the disk."""
 
 
+LARGEST = 1_000_000
+"""Bytes of a message's body: unless it is told otherwise, a broker takes one MiB together with the headers."""
+
+
 class Outgoing(NamedTuple):
     """A message to be published; its headers name its id (`Nats-Msg-Id`)."""
 

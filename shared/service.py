@@ -198,13 +198,10 @@ class Service:
                 await self._bind_partners()
 
     async def _bind_partners(self) -> None:
-        names = [info.config.name for info in await self.jetstream.streams_info()]
-        for name in sorted(str(n) for n in names if str(n).startswith(streams.stream_of_client(""))):
-            client = name.removeprefix(streams.stream_of_client(""))
+        for client in await streams.clients_of(self.jetstream):
             if client not in self._partners:
+                await broker.subscribe_partner(self.broker, client, self.inbox).start()
                 self._partners.add(client)
-                subscriber = broker.subscribe_partner(self.broker, client, self.inbox)
-                await subscriber.start()
 
 
 def settle_memory() -> None:

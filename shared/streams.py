@@ -4,6 +4,7 @@ import contextlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -16,6 +17,7 @@ from nats.js.api import (
     RetentionPolicy,
     StorageType,
     StreamConfig,
+    StreamsListIterator,
 )
 from nats.js.errors import BadRequestError, NotFoundError, ServerError
 
@@ -112,6 +114,18 @@ def partner_durables(clients: Iterable[str]) -> list[Durable]:
             by_stream.setdefault(subject.partition(".")[0].upper(), []).append(subject)
         found += [Durable(stream, durable_of_client(client), tuple(subjects)) for stream, subjects in sorted(by_stream.items())]
     return found
+
+
+async def clients_of(jetstream: JetStreamContext) -> list[str]:
+    """The partners whose streams are there, sorted. The broker tells of 256 streams at a time."""
+    names: list[str] = []
+    total = 1
+    while len(names) < total:
+        page = cast(StreamsListIterator, await jetstream.streams_info_iterator(offset=len(names)))
+        names += [str(info.config.name) for info in page]
+        total = page.total
+    prefix = stream_of_client("")
+    return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
 
 async def provision(jetstream: JetStreamContext, configs: Iterable[StreamConfig], places: Iterable[Durable]) -> list[str]:

@@ -13,6 +13,7 @@ from services.evaluation.records import Record
 from services.evaluation.scoring.exact import rounded
 from services.evaluation.scoring.pace import Lead, Outlook, Watch, watch
 from shared import outbox
+from shared.columns import one_of
 from shared.database import ReadSession, WriteSession, upsert_later
 from shared.events.campaign import Campaign
 from shared.events.evaluation import FrontRunnerFound, FrontRunnerLost, WarningCleared, WarningRaised
@@ -118,5 +119,5 @@ async def open_findings(session: ReadSession, campaign: str, visible: set[str] |
 async def _open(session: ReadSession, table: Table, campaign: str, visible: set[str] | None) -> list[Any]:
     query = select(table).where(table.c.campaign == campaign, table.c.open.is_(True))
     if visible is not None:
-        query = query.where(table.c.unit.in_(sorted(visible)))
+        query = query.where(one_of(table.c.unit, visible))
     return list(await session.execute(query))

@@ -14,7 +14,14 @@ from shared import audit, campaigns, outbox
 from shared.database import ReadSession, WriteSession, insert_new
 from shared.events.campaign import Campaign
 from shared.events.contract import CampaignEvent
-from shared.events.evaluation import AdjustmentEntered, HoldLifted, HoldPlaced, RankingFrozen, RubricEntered
+from shared.events.evaluation import (
+    AdjustmentEntered,
+    ClusterRanking,
+    HoldLifted,
+    HoldPlaced,
+    RankingFrozen,
+    RubricEntered,
+)
 from shared.inbox import lock
 from shared.messages import Conflict, Fault, Message, NotFound, Refused
 from shared.security import Officer, System
@@ -25,12 +32,19 @@ REASON_LIMIT = 2000
 async def take(session: WriteSession, actor: Officer | System, event: CampaignEvent, now: datetime) -> None:
     """Apply a decision, tell it, write it into the audit trail, and score the unit anew, all in the caller's transaction."""
     keys = await apply(event, session)
-    cause = await outbox.record(session, event, now)
+    cause = await outbox.record(session, _told(event), now)
     action = event.TYPE.removeprefix("evaluation.").rpartition(".v")[0]
     details = event.model_dump(mode="json", exclude={"clusters"})
     await audit.record(session, actor, action, str(getattr(event, "unit", event.campaign)), now, **details)
     for known in (await scores.known(session, sorted(keys))).values():
         await scores.settle(session, known, now, cause)
+
+
+def _told(event: CampaignEvent) -> CampaignEvent:
+    """What a message can hold: a ranking of more than some thousands of units is told without its places."""
+    if not isinstance(event, RankingFrozen) or outbox.fits(event.model_dump_json()):
+        return event
+    return event.model_copy(update={"clusters": tuple(ClusterRanking(cluster=each.cluster, ranked=()) for each in event.clusters)})
 
 
 @singledispatch
@@ -69,6 +83,9 @@ async def _enter_adjustment(event: AdjustmentEntered, session: WriteSession) -> 
 
 @apply.register
 async def _freeze(event: RankingFrozen, session: WriteSession) -> set[str]:
+    """Places that the event could not hold are those of the scores at this moment, as they were for the council."""
+    if not any(each.ranked for each in event.clusters):
+        event = event.model_copy(update={"clusters": await rankings.current(session, await campaigns.find(session, event.campaign))})
     names = ("campaign", "revision", "rules_version", "campaign_version", "ranking_hash", "decided_by", "at")
     body = json.dumps([cluster.model_dump(mode="json") for cluster in event.clusters], ensure_ascii=False)
     await session.execute(insert(rankings_table).values({name: getattr(event, name) for name in names} | {"body": body}))

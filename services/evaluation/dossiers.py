@@ -24,6 +24,7 @@ from services.evaluation.scoring.exact import HUNDRED, rounded
 from services.evaluation.scoring.figures import Figure, Target, in_force
 from services.evaluation.scoring.pace import projection
 from shared import units
+from shared.columns import one_of
 from shared.database import ReadSession
 from shared.events.campaign import Campaign, Criterion, Indicator, UnitOfMeasure
 from shared.events.evaluation import RankedUnit
@@ -216,7 +217,7 @@ async def below(session: ReadSession, campaign: Campaign, unit: str) -> Subordin
 async def _warned(session: ReadSession, campaign: str, among: Collection[str]) -> dict[str, int]:
     query = (
         select(warnings.c.unit, func.count().label("number"))
-        .where(warnings.c.campaign == campaign, warnings.c.open.is_(True), warnings.c.unit.in_(among))
+        .where(warnings.c.campaign == campaign, warnings.c.open.is_(True), one_of(warnings.c.unit, among))
         .group_by(warnings.c.unit)
     )
     return {row.unit: row.number for row in await session.execute(query)}

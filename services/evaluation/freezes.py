@@ -14,7 +14,7 @@ from services.evaluation.records import MISSED
 from services.evaluation.scores import key_of
 from services.evaluation.scoring import RULES_VERSION
 from services.evaluation.scoring.ranking import ranking_hash
-from shared import campaigns
+from shared import campaigns, deadletters
 from shared.database import Database, ReadSession, WriteSession
 from shared.events.campaign import Campaign, Phase
 from shared.events.evaluation import RankingFrozen
@@ -45,6 +45,7 @@ async def preconditions(session: ReadSession, campaign: Campaign, waiting: int) 
     phase = await campaigns.phase_of(session, campaign.code)
     incomplete = await _incomplete_rounds(session, campaign)
     missing, held, disputed = await _missing_levels(session, campaign), len(await holds.active(session, campaign.code)), await _disputed(session, campaign)
+    dead = await deadletters.count(session)
     return [
         Precondition(Message("Phong trào đã kết thúc và chưa xếp hạng"), phase in {Phase.CLOSED, Phase.REVIEWING}),
         Precondition(Message("Mọi kỳ báo cáo đã đóng"), not incomplete, left=incomplete),
@@ -52,6 +53,7 @@ async def preconditions(session: ReadSession, campaign: Campaign, waiting: int) 
         Precondition(Message("Hội đồng đã chấm đủ tiêu chí định tính"), not missing, binding=False, left=missing),
         Precondition(Message("Không còn số liệu đang đối chiếu"), not disputed, binding=False, left=disputed),
         Precondition(Message("Không còn đơn vị tạm dừng xét"), not held, binding=False, left=held),
+        Precondition(Message("Không có sự kiện lỗi nào bị để lại"), not dead, binding=False, left=dead),
     ]
 
 

@@ -124,7 +124,7 @@ scores = Table(
     Column("at", Instant, nullable=False),
     Index("scores_cluster", "campaign", "cluster"),
 )
-shadows = Table(  # which shadow campaigns hold a report about a unit of a real one
+shadows = Table(  # which shadow campaigns hold a report about a unit of a real one; without a unit: which have ended
     "shadows", metadata, *_key("campaign", "unit"),
     Column("shadow", CAMPAIGN, primary_key=True),
 )

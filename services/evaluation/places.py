@@ -13,6 +13,7 @@ from services.evaluation.scoring.exact import canonical
 from services.evaluation.scoring.order import bucket_of, key_of
 from services.evaluation.scoring.ranking import SCHEMES, scheme_and_value, sorted_name
 from shared import units
+from shared.columns import one_of
 from shared.database import ReadSession
 from shared.events.campaign import Campaign
 from shared.events.evaluation import RankedUnit
@@ -112,7 +113,7 @@ class Places:
 
     async def of(self, among: Collection[str]) -> dict[str, RankedUnit]:
         """The places of a few units, by unit."""
-        return {place.unit: place for place in await self._read(self._those(None).where(standings.c.unit.in_(among)))}
+        return {place.unit: place for place in await self._read(self._those(None).where(one_of(standings.c.unit, among)))}
 
     async def weakest(self, among: Among, size: int) -> list[RankedUnit]:
         """The lowest scores among some units of any cluster, lowest first."""
@@ -121,7 +122,7 @@ class Places:
     async def cluster_of(self, among: Collection[str]) -> dict[str, str]:
         """In which cluster each of a few units stands."""
         rows = await self.session.execute(
-            self._those(None, standings.c.unit, standings.c.cluster).where(standings.c.unit.in_(among))
+            self._those(None, standings.c.unit, standings.c.cluster).where(one_of(standings.c.unit, among))
         )
         return {row.unit: row.cluster for row in rows}
 

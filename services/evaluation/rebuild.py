@@ -1,9 +1,12 @@
 """Evaluation's tables made anew from the streams alone, beside the live ones, and the ranking computed from them."""
 
+import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
+import nats.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -19,11 +22,13 @@ from shared.clock import Clock
 from shared.database import Database
 from shared.delivery import Delivery, Unreadable, read
 from shared.events.evaluation import RankingFrozen
-from shared.inbox import Hears, Inbox
+from shared.inbox import HandlerFailed, HandlersFailed, Hears, Inbox
 from shared.migrations import migrate
 from shared.settings import Settings
 from shared.shadows import in_earnest
 from shared.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
 
 BATCH = 1000
 FETCH = 500
@@ -38,7 +43,7 @@ async def rebuild(settings: Settings, progress: Progress = lambda *_: None) -> d
     """Rebuild from the streams of `settings.nats_url`; the live tables are not touched, the new ones stay beside them.
 
     Returns `ranking_hash` (at the freeze, where the streams hold one, else of the ranking as it stands at their end), `units`
-    (scored), `events` (applied) and `frozen` (whether there was a freeze).
+    (scored), `events` (applied), `failed` (events that could not be) and `frozen` (whether there was a freeze).
     """
     async with _beside(settings) as database:
         connection = await broker.open_once(settings)
@@ -78,7 +83,7 @@ class _Replay:
         self.database, self.progress = database, progress
         self.inbox = Inbox(database, everything, telemetry, Clock(simulated=True))
         self.types = everything.producers()
-        self.applied, self.total = 0, 0
+        self.applied, self.failed, self.total = 0, 0, 0
         self.at_freeze: str | None = None
 
     async def run(self, jetstream: JetStreamContext) -> dict[str, object]:
@@ -88,31 +93,40 @@ class _Replay:
         batch: list[Delivery] = []
         async with aclosing(merged(sources)) as messages:
             async for message in messages:
-                batch += _readable(message)
-                frozen = bool(batch) and isinstance(batch[-1].event, RankingFrozen)
+                readable = _readable(message)
+                frozen = [one.event.campaign for one in readable if isinstance(one.event, RankingFrozen)]
                 if frozen or len(batch) >= BATCH:
                     await self._apply(batch)
                     batch = []
                 if frozen:
-                    self.at_freeze = await self._ranking_hash()
+                    self.at_freeze = await self._ranking_hash(*frozen)
+                batch += readable
         await self._apply(batch)
         return {
             "ranking_hash": self.at_freeze or await self._ranking_hash(),
             "units": await self._units(),
             "events": self.applied,
+            "failed": self.failed,
             "frozen": self.at_freeze is not None,
         }
 
     async def _apply(self, batch: Sequence[Delivery]) -> None:
-        if batch:
+        if not batch:
+            return
+        failures: Sequence[HandlerFailed] = ()
+        try:
             await self.inbox.apply(batch)
-            self.applied += len(batch)
-            self.progress(self.applied, self.total)
+        except HandlersFailed as failed:  # live made dead letters of these
+            failures = failed.failures
+            log.warning("%d events cannot be applied: %s", len(failures), failed)
+        self.failed += len(failures)
+        self.applied += len(batch) - len(failures)
+        self.progress(self.applied + self.failed, self.total)
 
-    async def _ranking_hash(self) -> str:
-        """Computed from the scores, never taken from a frozen ranking."""
+    async def _ranking_hash(self, *among: str) -> str:
+        """Of the newest campaign (`among` these). Computed from the scores, never taken from a frozen ranking."""
         async with self.database.read() as session:
-            known = await campaigns.listed(session)
+            known = [campaign for campaign in await campaigns.listed(session) if not among or campaign.code in among]
             return ranking_hash(await rankings.current(session, known[0]) if known else ())
 
     async def _units(self) -> int:
@@ -133,26 +147,35 @@ class Source:
 
     def __init__(self, jetstream: JetStreamContext, stream: str, types: list[str]) -> None:
         self.jetstream, self.stream, self.types = jetstream, stream, types
-        self.left = 0
+        self.left, self.read = 0, 0
 
     async def open(self) -> int:
         """Place the consumer; returns how many events there are to read."""
-        config = ConsumerConfig(
-            filter_subjects=self.types, ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.ALL,
-            inactive_threshold=IDLE_SECONDS, mem_storage=True,
-        )
-        self.subscription = await self.jetstream.pull_subscribe("", stream=self.stream, config=config)
+        await self._place()
         self.left = (await self.subscription.consumer_info()).num_pending or 0
         return self.left
+
+    async def _place(self) -> None:
+        config = ConsumerConfig(
+            filter_subjects=self.types, ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self.read + 1,
+            inactive_threshold=IDLE_SECONDS, mem_storage=True,
+        )  # fmt: skip
+        self.subscription = await self.jetstream.pull_subscribe("", stream=self.stream, config=config)
 
     async def messages(self) -> AsyncIterator[Msg]:
         """The events in the stream's order."""
         while self.left > 0:
-            fetched = await self.subscription.fetch(min(FETCH, self.left), timeout=FETCH_SECONDS)
-            self.left -= len(fetched)
-            for message in fetched:
+            for message in await self._fetch(min(FETCH, self.left)):
+                self.left, self.read = self.left - 1, message.metadata.sequence.stream
                 yield message
         await self.subscription.unsubscribe()
+
+    async def _fetch(self, number: int) -> Sequence[Msg]:
+        """The next few; a consumer that the broker forgot, while the other sources were read, is placed anew where it was."""
+        with contextlib.suppress(nats.errors.Error):
+            return await self.subscription.fetch(number, timeout=FETCH_SECONDS)
+        await self._place()
+        return await self.subscription.fetch(number, timeout=FETCH_SECONDS)
 
 
 async def merged(sources: Sequence[Source]) -> AsyncGenerator[Msg]:

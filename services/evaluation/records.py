@@ -141,8 +141,8 @@ def _done(work: Any) -> bool:
 
 
 async def _works_done(session: ReadSession, campaign: Campaign, owners: Iterable[str]) -> Counter[str]:
-    query = select(works).where(works.c.campaign == original_of(campaign.code), works.c.unit.in_(list(owners)))
-    return Counter(work.unit for work in await session.execute(query) if _done(work))
+    found = await rows_among(session, works, "unit", owners, campaign=original_of(campaign.code))
+    return Counter(work.unit for work in found if _done(work))
 
 
 async def _works_below(session: ReadSession, campaign: Campaign, unit: str, sheet: ScoreSheet) -> list[WorksBelow]:

@@ -12,6 +12,8 @@ from shared.events.reporting import ReportAccepted
 from shared.inbox import Touched, lock
 from shared.shadows import is_shadow, original_of
 
+OVER = ""
+"""Stands for a unit where a shadow has ended."""
 GIVEN = "registration."
 """The events by which a unit's participation, targets and works come: in a shadow they are as in earnest."""
 
@@ -43,10 +45,20 @@ async def touched_too(session: WriteSession, touched: Sequence[Touched]) -> list
     return found
 
 
+async def running(session: WriteSession, touched: Sequence[Touched]) -> list[Touched]:
+    """Without those of shadows that have ended: what comes of one after its end is forgotten as the rest was."""
+    tried = {campaign for one in touched if is_shadow(campaign := one.key.partition("|")[0])}
+    over = {row.shadow for row in await rows_among(session, shadows, "shadow", tried, unit=OVER)} if tried else set()
+    for shadow in over:
+        await forget(session, shadow)
+    return [one for one in touched if one.key.partition("|")[0] not in over]
+
+
 async def forget(session: WriteSession, shadow: str) -> None:
-    """Delete every row of a shadow."""
+    """Delete every row of a shadow, and note that it has ended."""
     await session.flush()
     await session.execute(delete(shadows).where(shadows.c.shadow == shadow))
     for table in metadata.sorted_tables:
         if "campaign" in table.c and table is not shadows:
             await session.execute(delete(table).where(table.c.campaign == shadow))
+    insert_later(session, shadows, {"campaign": original_of(shadow), "unit": OVER, "shadow": shadow})

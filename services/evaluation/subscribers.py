@@ -47,7 +47,7 @@ async def settle(session: WriteSession, touched: Sequence[Touched]) -> None:
 
     A few hundred at a time, for a new version of a campaign touches everybody who takes part.
     """
-    touched = [*touched, *await shadows.touched_too(session, touched)]
+    touched = await shadows.running(session, [*touched, *await shadows.touched_too(session, touched)])
     for start in range(0, len(touched), CHUNK):
         if start:
             await outbox.write(session)

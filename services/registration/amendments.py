@@ -12,6 +12,7 @@ from services.registration import commitments, participations, phases, rules
 from services.registration.models import Amendment, CommitmentVersion
 from shared import audit, campaigns
 from shared.clock import local_date
+from shared.columns import one_of
 from shared.database import ReadSession, WriteSession
 from shared.events.campaign import Campaign, Indicator
 from shared.events.registration import Commitment, CommitmentApproved, ParticipationStatus, Role
@@ -164,6 +165,6 @@ async def listed(session: ReadSession, campaign: str, among: Collection[str] | N
     """Proposals of a campaign, those that wait first, then the newest; only of `among`, if given."""
     query = select(Amendment).where(Amendment.campaign == campaign)
     if among is not None:
-        query = query.where(Amendment.unit.in_(among))
+        query = query.where(one_of(Amendment.unit, among))
     waiting = Amendment.status != AmendmentStatus.PROPOSED
     return (await session.scalars(query.order_by(waiting, Amendment.proposed_at.desc(), Amendment.id))).all()

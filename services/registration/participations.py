@@ -11,6 +11,7 @@ from services.registration import commitments, phases, rules, units
 from services.registration.models import Participation
 from shared import audit, campaigns, outbox
 from shared.clock import local_date
+from shared.columns import one_of
 from shared.database import ReadSession, WriteSession
 from shared.events.campaign import Campaign
 from shared.events.registration import (
@@ -190,7 +191,7 @@ async def listed(
     """Registrations of a campaign, those that wait for a decision first, the longest wait first; only of `among`, if given."""
     query = select(Participation).where(Participation.campaign == campaign)
     if among is not None:
-        query = query.where(Participation.unit.in_(among))
+        query = query.where(one_of(Participation.unit, among))
     if status:
         query = query.where(Participation.status == status)
     waiting = Participation.status != ParticipationStatus.SUBMITTED

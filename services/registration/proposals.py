@@ -13,6 +13,7 @@ from services.registration.models import Proposal, Work
 from services.registration.works import AT_WORK, Step
 from shared import audit, outbox
 from shared import units as directory
+from shared.columns import one_of
 from shared.database import ReadSession, WriteSession, insert_new
 from shared.events.registration import Decision, ProposalDecided, Role, WorkStatus
 from shared.events.reporting import ReorganisationProposed, WorkProposed
@@ -128,5 +129,5 @@ async def listed(session: ReadSession, campaign: str, among: Collection[str] | N
     """Proposals of a campaign, open ones first; of works only those of `among`, if given."""
     query = select(Proposal).where(Proposal.campaign == campaign)
     if among is not None:
-        query = query.where(or_(Proposal.unit.is_(None), Proposal.unit.in_(among)))
+        query = query.where(or_(Proposal.unit.is_(None), one_of(Proposal.unit, among)))
     return list(await session.scalars(query.order_by(Proposal.decided_at.is_not(None), Proposal.proposed_at.desc())))

@@ -13,6 +13,7 @@ from services.registration import phases, rules
 from services.registration.models import Work, WorkStep
 from shared import audit, campaigns, outbox, telemetry, units
 from shared.clock import local_date
+from shared.columns import one_of
 from shared.database import ReadSession, WriteSession
 from shared.events.campaign import Campaign, WorkDuty
 from shared.events.registration import Role, WorkProgressed, WorkStatus
@@ -138,7 +139,7 @@ async def listed(session: ReadSession, campaign: str, among: Collection[str] | N
     """Works of a campaign, those that wait for confirmation first; only of `among`, if given."""
     query = select(Work).where(Work.campaign == campaign)
     if among is not None:
-        query = query.where(Work.unit.in_(among))
+        query = query.where(one_of(Work.unit, among))
     return (await session.scalars(query.order_by(Work.confirmed, Work.id))).all()
 
 

@@ -70,6 +70,8 @@ async def faults_of(session: WriteSession, case: Case) -> list[Fault]:
     return envelope.faults
 
 
+FAULTS_TOLD, FIELD_TOLD, TEXT_TOLD = 100, 255, 1000
+
 UNREGISTERED = Fault(
     "campaign",
     Message("Không có phong trào này, hoặc hệ thống chưa đăng ký với phong trào."),
@@ -95,7 +97,14 @@ def written(faults: Sequence[Fault]) -> list[dict[str, Any]]:
 
 
 def _told(faults: Sequence[Fault]) -> tuple[FieldFault, ...]:
-    return tuple(FieldFault(field=f.field, vi=f.render("vi"), en=f.render("en")) for f in faults)
+    """No more than fit into a message: what a partner sends says how many faults there are, and how long the names of its fields."""
+    more = len(faults) - FAULTS_TOLD
+    listed = faults if more <= 0 else [*faults[:FAULTS_TOLD], _and(more)]
+    return tuple(FieldFault(field=f.field[:FIELD_TOLD], vi=f.render("vi")[:TEXT_TOLD], en=f.render("en")[:TEXT_TOLD]) for f in listed)
+
+
+def _and(more: int) -> Fault:
+    return Fault("", Message("Còn {number} lỗi khác.", number=more), Message("Hãy sửa các lỗi trên rồi gửi lại."))
 
 
 async def refuse(session: WriteSession, case: Case, state: State = State.REJECTED) -> Verdict:

@@ -157,7 +157,10 @@ class ClusterRanking(Contract):
 
 
 class RankingFrozen(CampaignEvent, type="evaluation.ranking.frozen.v1"):
-    """The council's ranking at the close, with the revisions it used, the rules' version and the hash of the result."""
+    """The council's ranking at the close, with the revisions it used, the rules' version and the hash of the result.
+
+    Where the places are more than a message holds (some thousands of units), every cluster comes without them; the hash is of all.
+    """
 
     revision: int
     rules_version: str

@@ -5,16 +5,31 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from nats.aio.msg import Msg
 from sqlalchemy import select
 
 from services.evaluation import council, freezes, holds, rankings, scores, subscribers
-from shared import audit, campaigns
+from shared import audit, campaigns, deadletters
 from shared.events.campaign import Phase
+from shared.events.evaluation import RankingFrozen
 from shared.events.registration import Role
 from shared.messages import Conflict, Forbidden, NotFound, Refused
 from shared.outbox import outbox
 from tests.evaluation.conftest import ROUNDS_CLOSED, officer
-from tests.evaluation.making import CODE, COMMUNES, DISTRICT, NOW, advanced, closed, commits, hear, missed, reports
+from tests.evaluation.making import (
+    CODE,
+    COMMUNES,
+    DISTRICT,
+    NOW,
+    advanced,
+    campaign,
+    closed,
+    commits,
+    hear,
+    missed,
+    published,
+    reports,
+)
 
 ONE, TWO = COMMUNES[:2]
 SECRETARY, MEMBER, CHAIR = officer(Role.SECRETARY), officer(Role.MEMBER), officer(Role.CHAIR)
@@ -170,6 +185,17 @@ async def test_the_freeze_keeps_ranks_hash_and_versions_and_closes_the_door(data
             await attempt
 
 
+async def test_a_ranking_larger_than_a_message_is_told_without_its_places_and_kept_with_them(lite, monkeypatch):
+    await hear(lite, *ROUNDS_CLOSED, advanced(Phase.REVIEWING))
+    monkeypatch.setattr("shared.outbox.LARGEST", 700)
+    frozen = await freeze(lite)
+    told = RankingFrozen.model_validate_json((await said(lite, "ranking.frozen"))[0])
+    assert told == frozen.model_copy(update={"clusters": told.clusters})
+    assert [(each.cluster, each.ranked) for each in told.clusters] == [("communes", ()), ("districts", ())]
+    async with lite.read() as session:
+        assert await rankings.in_force(session, await campaigns.find(session, CODE)) == (frozen.ranking_hash, frozen.clusters)
+
+
 @pytest.mark.parametrize(
     ("heard", "lag"),
     [
@@ -193,9 +219,30 @@ async def test_the_freeze_waits_for_everything_that_it_rests_on(lite, monkeypatc
     assert await said(lite, "ranking.frozen") == []
 
 
+async def test_the_council_is_told_before_a_freeze_of_events_that_could_not_be_applied(lite):
+    """They have no effect on any score; whether one of them matters is for people to find out."""
+    async with lite.write() as session:
+        await deadletters.keep(session, Msg(_client=None, subject="reporting.report.accepted.v1", data=b"x"), "ValueError", 8)
+    async with lite.read() as session:
+        told = await freezes.preconditions(session, await campaigns.find(session, CODE), 0)
+    assert [(p.text.en, p.left) for p in told if not p.met and not p.binding] == [
+        ("The council has entered every rubric", 5), ("No event was left aside as a dead letter", 1),
+    ]  # fmt: skip
+
+
 async def test_a_missed_report_that_was_heard_lets_the_freeze_pass(database):
     await hear(database, closed("r1", missing=1), *ROUNDS_CLOSED[1:], advanced(Phase.CLOSED), missed(DISTRICT, "r1"))
     assert (await freeze(database)).revision == 1
+
+
+async def test_a_reader_in_whose_time_a_campaign_got_a_new_version_has_the_one_it_began_with_or_the_new_one(database, monkeypatch):
+    """A process that has just started has parsed none yet, and the version it first read of is not there any more."""
+    monkeypatch.setattr(campaigns, "_parsed", {})
+    async with database.read() as session:
+        await campaigns.known(session, CODE)
+        await hear(database, published(campaign(version=2)))
+        campaigns._parsed.clear()
+        assert (await campaigns.find(session, CODE)).version in {1, 2}
 
 
 async def test_only_secretary_and_chair_freeze(lite):

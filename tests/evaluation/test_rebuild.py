@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from services.evaluation import rebuild
-from services.evaluation.models import entries, holds, score_history, warnings
+from services.evaluation import rebuild, subscribers
+from services.evaluation.models import entries, holds, rankings, score_history, warnings
 from services.evaluation.models import scores as scores_table
 from shared import settings as configuration
 from shared import streams
@@ -14,8 +14,9 @@ from shared.clock import publish
 from shared.database import Database
 from shared.events import Event
 from shared.events.campaign import Phase
-from shared.events.registration import Role
+from shared.events.registration import ParticipationApproved, Role
 from shared.outbox import waiting
+from shared.publishing import LARGEST
 from shared.service import Service
 from shared.testing.databases import KINDS, fresh_url
 from shared.testing.fixtures import launched
@@ -54,12 +55,13 @@ async def contents(database: Database) -> dict[str, object]:
             "warnings": [tuple(row) for row in warned],
             "entries": len((await session.execute(select(entries))).all()),
             "holds": len((await session.execute(select(holds))).all()),
+            "rankings": [tuple(row) for row in await session.execute(select(rankings))],
         }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("frozen", [False, True])
-async def test_a_rebuild_from_the_streams_alone_has_the_same_state_and_hash(tmp_path, nats_url, kind, frozen):
+@pytest.mark.parametrize("frozen", ["", "with its places", "too large for its places"])
+async def test_a_rebuild_from_the_streams_alone_has_the_same_state_and_hash(tmp_path, nats_url, kind, frozen, monkeypatch):
     from services.evaluation.app import create_app
 
     async with fresh_url(kind) as url:
@@ -80,13 +82,15 @@ async def test_a_rebuild_from_the_streams_alone_has_the_same_state_and_hash(tmp_
             await settled(service)
             if frozen:
                 await tell(service, *ROUNDS_CLOSED, advanced(Phase.CLOSED))
-                assert (await running.ask("POST", "/api/rankings", SECRETARY, json={})).status_code == 201
+                with monkeypatch.context() as patch:
+                    patch.setattr("shared.outbox.LARGEST", 700 if frozen == "too large for its places" else LARGEST)
+                    assert (await running.ask("POST", "/api/rankings", SECRETARY, json={})).status_code == 201
                 await settled(service)
             live = (await running.ask("GET", "/api/rankings/current", SECRETARY)).json()
             seen: list[tuple[int, int]] = []
             result = await rebuild.rebuild(chosen, lambda done, total: seen.append((done, total)))
             assert result["ranking_hash"] == live["ranking_hash"]
-            assert result["frozen"] is live["frozen"] is frozen
+            assert result["frozen"] is live["frozen"] is bool(frozen)
             assert result["units"] == 5
             assert seen[-1][0] == seen[-1][1] == result["events"]
             async with rebuilt(chosen) as beside:
@@ -123,6 +127,35 @@ async def test_a_message_that_is_no_event_does_not_stop_a_rebuild(running, setti
     await tell(running.service, *BEGINNING)
     await running.service.jetstream.publish("reporting.report.accepted.v1", b"no event")
     assert (await rebuild.rebuild(settings))["units"] == 5
+
+
+async def test_a_source_whose_consumer_is_gone_is_read_on_from_where_it_was(running, monkeypatch):
+    """While the others are read for minutes, the broker forgets whoever asks for nothing."""
+    monkeypatch.setattr(rebuild, "FETCH", 3)
+    await tell(running.service, *BEGINNING)
+    jetstream = running.service.jetstream
+    source = rebuild.Source(jetstream, "REGISTRATION", ["registration.>"])
+    expected = await source.open()
+    sequences = []
+    async for message in source.messages():
+        sequences.append(message.metadata.sequence.stream)
+        if len(sequences) == 4:
+            for consumer in await jetstream.consumers_info("REGISTRATION"):
+                if not consumer.config.durable_name:
+                    await jetstream.delete_consumer("REGISTRATION", consumer.name)
+    assert sequences == list(range(1, expected + 1))
+
+
+async def test_an_event_that_live_made_a_dead_letter_of_does_not_stop_a_rebuild_which_counts_it(running, settings, monkeypatch):
+    await tell(running.service, *BEGINNING)
+
+    async def fails(*_: object) -> None:
+        raise ValueError("cannot be applied")
+
+    monkeypatch.setitem(subscribers.hears.handlers, ParticipationApproved.TYPE, fails)
+    result = await rebuild.rebuild(settings)
+    assert (result["units"], result["failed"]) == (0, len(COMMUNES) + 1)
+    assert result["events"] == len(BEGINNING) - len(COMMUNES) - 1
 
 
 def test_only_streams_with_something_to_hear_are_read():

@@ -1,5 +1,6 @@
 """An event whose handler fails has no effect at all, whatever it had done by then; its neighbours in the batch have all of theirs, once."""
 
+import asyncio
 import random
 from collections import Counter
 from dataclasses import replace
@@ -120,6 +121,33 @@ async def test_who_fails_has_no_effect_and_the_others_have_theirs_once(database,
     assert (await column(database, outbox.c.type)).total() == len(good)
     async with database.read() as session:
         assert await audit.verify(session) == (len(good), None)
+
+
+async def test_an_event_that_two_replicas_have_in_hand_is_applied_by_one_and_no_failure_of_the_other():
+    """After an outage both may have it. Who comes second waits for the first, and finds it known."""
+    first, second = asyncio.Event(), asyncio.Event()
+    both = Hears("evaluation")
+
+    @both
+    async def on_ended(event: SessionEnded, session, meta):
+        await write(session, event.session)
+        first.set()
+        await second.wait()
+
+    async with fresh_database("evaluation", "postgres") as database:
+        async with database.writer.begin() as connection:
+            await connection.run_sync(own.create_all)
+        one, other = (Inbox(database, both, Telemetry("test"), Clock(simulated=True)) for _ in range(2))
+        batch = [delivery("e1", "queues", 1)]
+        applying = asyncio.create_task(one.apply(batch))
+        await first.wait()
+        waiting = asyncio.create_task(other.apply([*batch, *batch]))
+        async with database.read() as session:
+            while not await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")):
+                await asyncio.sleep(0.01)
+        second.set()
+        await asyncio.gather(applying, waiting)
+        assert await column(database, deeds.c.event) == Counter(["e1"])
 
 
 async def test_a_settling_that_fails_holds_only_the_events_that_touched_its_key(fabric_settings, monkeypatch):

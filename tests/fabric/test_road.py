@@ -17,6 +17,7 @@ from shared.delivery import Meta
 from shared.events.registration import OfficerDisabled, SessionEnded
 from shared.inbox import MAX_DELIVER, Hears, Inbox, Touched, inbox
 from shared.outbox import outbox, record, waiting
+from shared.publishing import LARGEST
 from tests.fabric.conftest import NOW, run_service, say, until
 
 
@@ -303,13 +304,19 @@ async def test_a_rolled_back_transaction_says_nothing(fabric_settings):
     async with run_service(fabric_settings, Hears("registration")) as teller:
         with pytest.raises(RuntimeError):
             async with teller.database.write() as session:
-                from shared.outbox import record
-                from tests.fabric.conftest import NOW
-
                 await record(session, SessionEnded(session="ghost", officer="x"), NOW)
                 raise RuntimeError
         async with teller.database.read() as session:
             assert await session.scalar(select(func.count()).select_from(outbox)) == 0
+
+
+async def test_an_event_that_no_broker_takes_is_refused_before_it_holds_the_others(fabric_settings):
+    async with run_service(fabric_settings, Hears("registration")) as teller:
+        with pytest.raises(ValueError, match="too many for a message"):
+            await say(teller, "đ" * (LARGEST // 2))
+        await say(teller, "x" * (LARGEST - 1000))
+        await until(lambda: _is(waiting(teller.database), 0))
+        assert (await teller.jetstream.stream_info("REGISTRATION")).state.messages == 1
 
 
 async def _is(found, wanted):

@@ -14,7 +14,7 @@ from services.reporting.models import inbound
 from shared.database import Database
 from shared.delivery import Inbound, restore
 from shared.events.registration import CampaignPublished, PartnerAdmitted
-from shared.events.reporting import DiscrepancyOpened, EventRejected, ObservationAccepted
+from shared.events.reporting import DiscrepancyOpened, EventRejected, ObservationAccepted, ReportSubmitted
 from shared.testing.databases import fresh_database
 from tests.reporting import world
 from tests.reporting.world import COMMUNE, OPENED, arrive, binary, hear, observed, said, structured, tick
@@ -89,6 +89,23 @@ async def test_a_newer_figure_of_the_same_day_supersedes_and_keeps_the_earlier(m
     assert (first.observation, second.revision) == (second.observation, 2)
     async with movement.read() as session:
         assert [row.value for row in await observations.of_unit(session, world.CODE, COMMUNE)] == [Decimal(31)]
+
+
+async def test_an_event_with_very_many_faults_is_told_the_first_ones_and_how_many_there_are(movement: Database) -> None:
+    """A message of 60 KB can have a hundred thousand, and what is told of them must fit into a message again, or nothing is told any more."""
+    report = {"campaign": world.CODE, "unit": {"scheme": "dinh-danh", "value": "H35.1"}, "round": "r1", "values": [{}] * 20_000}
+    sent = binary(report, type=ReportSubmitted.TYPE)
+    await arrive(movement, Inbound(f"inbound.kho-bac.{ReportSubmitted.TYPE.removeprefix('inbound.')}", sent.headers, sent.body), NOW)
+    [event] = await said(movement, EventRejected)
+    assert (len(event.faults), event.faults[0].field) == (101, "values.0.indicator")
+    assert (event.faults[-1].field, event.faults[-1].vi) == ("", "Còn 99900 lỗi khác. Hãy sửa các lỗi trên rồi gửi lại.")
+
+
+async def test_a_field_with_a_very_long_name_is_told_by_its_beginning(movement: Database) -> None:
+    name = json.dumps("x" * 500_000)
+    await arrive(movement, binary(f"{{{name}: 1, {name}: 2}}".encode()), NOW)
+    [event] = await said(movement, EventRejected)
+    assert {len(fault.field) for fault in event.faults} == {255}
 
 
 BAD_DATA = {
