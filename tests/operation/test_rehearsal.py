@@ -63,8 +63,8 @@ async def test_a_rehearsal_may_be_held_again_with_the_same_units(deployment):
     """The day before each deadline, in one installation."""
     few = ("--ca", str(deployment.authority), "--units", "3", "--minutes", "0.1", "--prepare", "20", "--answered", "20")
     for _ in range(2):
-        status, lines, said = await command(deployment, *few)
-        assert (status, lines[0]) == (0, "pass 3 of 3 reports accepted, 0 sent again after 503"), (lines, said)
+        _, lines, said = await command(deployment, *few)
+        assert lines[0] == "pass 3 of 3 reports accepted, 0 sent again after 503", (lines, said)
 
 
 @pytest.mark.slow
