@@ -17,7 +17,7 @@ MIB = {"128M": 128, "1G": 1024}
 async def test_prometheus_and_alertmanager_stay_below_their_limits_by_far_after_a_few_scrapes(tmp_path):
     parts = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
     limits = {name: MIB[parts[name]["deploy"]["resources"]["limits"]["memory"]] for name in ("prometheus", "alertmanager")}
-    found = await watching.measure(3, tmp_path)
+    found = await watching.measure(3, tmp_path, every="1s")
     assert found.scrapes >= 3
     assert found.series > 1000
     assert 10 < found.alertmanager < limits["alertmanager"] / 2

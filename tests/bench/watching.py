@@ -39,8 +39,8 @@ class Watched(NamedTuple):
     alertmanager: float
 
 
-async def measure(scrapes: int, folder: Path) -> Watched:
-    """Until each service was scraped so often."""
+async def measure(scrapes: int, folder: Path, every: str = "200ms") -> Watched:
+    """Until each service was scraped so many times."""
     broker = BundledBroker(folder / "nats")
     await broker.start()
     async with contextlib.AsyncExitStack() as stack:
@@ -52,7 +52,7 @@ async def measure(scrapes: int, folder: Path) -> Watched:
         port = free_port()
         await stage.scene.local.serve(port)
         alarms = await stack.enter_async_context(alertmanager(folder, mail.url, ALARM_MAIL="truc@laichau.example"))
-        watching = await stack.enter_async_context(prometheus(folder, dict.fromkeys(SERVICES, port), alarms, "200ms"))
+        watching = await stack.enter_async_context(prometheus(folder, dict.fromkeys(SERVICES, port), alarms, every))
         await live(stage)
         await more(stage)
         await _alarmed(alarms)

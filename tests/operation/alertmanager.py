@@ -44,7 +44,7 @@ async def running(log: Path, *command: str, port: int, told: Mapping[str, str]) 
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(*command, env=told, stdout=out, stderr=out, preexec_fn=_die_with_parent)
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
 
             async def ready() -> bool:
                 with contextlib.suppress(httpx.TransportError):
