@@ -275,7 +275,10 @@ def _selection_among(table: Table, column: str, names: tuple[str, ...]) -> Selec
 
 async def rows_among(session: AsyncSession, table: Table, column: str, among: Iterable[str], **keys: Any) -> Sequence[Row[Any]]:
     """The rows whose `column` is one of many values and whose other named columns have these."""
-    found: Result[Any] = await session.execute(_selection_among(table, column, tuple(keys)), keys | {"among": sorted(among)})
+    wanted = sorted(among)
+    if not wanted:
+        return ()
+    found: Result[Any] = await session.execute(_selection_among(table, column, tuple(keys)), keys | {"among": wanted})
     return found.all()
 
 

@@ -168,6 +168,11 @@ def _entered(entered: Iterable[Any]) -> dict[str, dict[str, Any]]:
 
 async def on_hold(session: ReadSession, campaign: str, among: Collection[str]) -> set[str]:
     """The units on which a hold was placed and not lifted."""
-    placed = {row.hold: row.unit for row in await rows_among(session, holds, "unit", among, campaign=campaign)}
-    lifted = {row.hold for row in await rows_among(session, lifts, "hold", placed)}
-    return {unit for hold, unit in placed.items() if hold not in lifted}
+    return set(await session.scalars(_HELD, {"campaign": campaign, "units": sorted(among)}))
+
+
+_HELD = (
+    select(holds.c.unit)
+    .outerjoin(lifts, lifts.c.hold == holds.c.hold)
+    .where(holds.c.campaign == bindparam("campaign"), among(holds.c.unit, "units"), lifts.c.hold.is_(None))
+)
