@@ -263,3 +263,10 @@ async def _connected():
 
 async def _listens(running):
     return len(await running.service.jetstream.consumers_info("EVALUATION")) == 1
+
+
+async def test_no_unit_is_held_or_given_points_because_nobody_chose_another(running):
+    desk = await page(running, "/council?cluster=communes")
+    chosen = re.findall(r'<select id="(?:unit|held)" name="unit" required><option value="">', desk)
+    assert len(chosen) == 2
+    assert not re.search(r'<option value="commune-\d" selected', desk)

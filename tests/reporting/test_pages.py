@@ -152,6 +152,7 @@ async def test_a_locked_round_says_why_and_who_can_open_it(desk: Desk) -> None:
     opening = {"unit": COMMUNE, "round": "ky-1", "until": "18/07/2023", "reason": "Lũ quét"}
     assert (await desk.send(clerk(), "/openings", opening)).status_code == 403
     assert (await desk.send(secretary(), "/openings", opening | {"until": "2/2023"})).status_code == 422
+    assert "Thiếu trường này" in (await desk.send(secretary(), "/openings", opening | {"unit": ""})).text
     assert (await desk.send(secretary(), "/openings", opening)).status_code == 303
     assert "Lũ quét" in (await desk.see(secretary(), "/openings")).text
     assert (await submit(desk)).status_code == 303

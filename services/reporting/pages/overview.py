@@ -130,10 +130,11 @@ async def open_round(request: Request, here: Here, officer: SignedIn, campaign: 
 
 async def _opening_form(session: ReadSession, typed: dict[str, str], here: Here, campaign: str) -> OpeningForm:
     reading = Reading(typed)
-    round, until, reason = reading.text("round", limit=64), reading.day("until"), reading.text("reason")
+    named, round = reading.text("unit", limit=64), reading.text("round", limit=64)
+    until, reason = reading.day("until"), reading.text("reason")
     reading.done()
     found = await participants.campaign_named(session, campaign)
-    unit = await participants.identify(session, typed.get("unit", ""), local_date(here.now()))
+    unit = await participants.identify(session, named, local_date(here.now()))
     instant = datetime.combine(until or local_date(here.now()), CLOSING_TIME, LOCAL)
     return OpeningForm(found, unit, rounds.find(found, round), instant, reason)
 
