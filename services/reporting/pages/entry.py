@@ -16,7 +16,7 @@ from services.reporting.pages.due import Campaign
 from services.reporting.pages.words import KINDS, STATUSES
 from services.reporting.reports import ReportForm
 from services.reporting.rules.figures import Figure, Known, judge, titled
-from services.reporting.sheets import Sheet
+from services.reporting.sheets import ACCEPTED, Sheet
 from services.reporting.submissions import NoteNeeded, Submission, intake_of
 from shared import numbers, security, units
 from shared.clock import local_date
@@ -24,7 +24,7 @@ from shared.database import ReadSession
 from shared.events.campaign import UnitOfMeasure
 from shared.events.registration import Role
 from shared.events.reporting import Channel, ValueKind
-from shared.messages import Fault, Message, Refused
+from shared.messages import Conflict, Fault, Message, Refused
 from shared.security import Officer, SignedIn
 from shared.service import Here
 from shared.web import errors
@@ -39,12 +39,13 @@ PARTS = ("value", "kind", "as_of", "note", "confirmed", "unchanged")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the grid: the indicator, what was known before, and what stands in the fields."""
+    """One line of the grid: the indicator, what was known before, what was taken in for this round, and what stands in the fields."""
 
     place: int
     known: Known
     measure: UnitOfMeasure | None
     before: Any
+    given: Any
     typed: Mapping[str, str]
 
 
@@ -54,7 +55,7 @@ async def grid(request: Request, here: Here, officer: SignedIn, round: str, camp
     security.must_act_for(officer, officer.unit, Role.CLERK, Role.HEAD)
     async with here.database.read() as session:
         sheet = await _sheet(session, officer, campaign, round)
-        return await _page(request, here, session, sheet, _given(sheet), ())
+        return await _page(request, here, session, sheet, _given(sheet))
 
 
 @router.post("/rounds/{round}")
@@ -64,20 +65,49 @@ async def submit(request: Request, here: Here, officer: SignedIn, round: str, ca
     now = here.now()
     async with here.database.read() as session:
         sheet = await _sheet(session, officer, campaign, round)
-    typed = _typed(await request.form(), sheet)
+    written = await request.form()
+    typed, figures = _typed(written, sheet), tuple[Figure, ...]()
     try:
         with counted(here, Channel.PAGE):
             figures = _figures(sheet, typed, language_of(request), local_date(now))
-            form = ReportForm(sheet.campaign.code, officer.unit, round, Channel.PAGE, figures, asks=True)
+            form = ReportForm(sheet.campaign.code, officer.unit, round, Channel.PAGE, figures, asks=True, seen=_seen(written))
             receipt = await intake_of(here).ask(Submission(form, officer, now))
     except Refused as refusal:
-        await errors.note(request, refusal.status, refusal.faults)
         async with here.database.read() as session:
-            page = await _page(request, here, session, sheet, typed, refusal.faults, asks=isinstance(refusal, NoteNeeded))
-        page.status_code = refusal.status
-        return page
+            stands = await _standing(session, officer, sheet, figures) if isinstance(refusal, Conflict) else None
+        return _to_receipt(stands) if stands else await _again(request, here, (campaign, round), typed, refusal)
     here.telemetry.reports.labels(Channel.PAGE, "on_time" if receipt.on_time else "late").inc()
-    return RedirectResponse(f"/reporting/reports/{receipt.report}/receipt", 303)
+    return _to_receipt(receipt.report)
+
+
+async def _again(
+    request: Request, here: Here, asked: tuple[str, str], typed: Mapping[int, Mapping[str, str]], refusal: Refused
+) -> HTMLResponse:
+    """The grid with what was typed, as the unit's sheet stands now."""
+    await errors.note(request, refusal.status, refusal.faults)
+    async with here.database.read() as session:
+        sheet = await _sheet(session, request.state.officer, *asked)
+        page = await _page(request, here, session, sheet, typed, refusal)
+    page.status_code = refusal.status
+    return page
+
+
+def _to_receipt(report: str) -> RedirectResponse:
+    return RedirectResponse(f"/reporting/reports/{report}/receipt", 303)
+
+
+def _seen(form: Mapping[str, Any]) -> int | None:
+    """The revision of the report that the grid was drawn from."""
+    revision = str(form.get("revision", ""))
+    return int(revision) if revision.isdecimal() else None
+
+
+async def _standing(session: ReadSession, officer: Officer, sheet: Sheet, figures: tuple[Figure, ...]) -> str | None:
+    """The report that says the very same and was taken in already: a sending repeated because no answer came."""
+    [row] = await reports.listed(session, sheet.campaign.code, round=sheet.round.code, unit=officer.unit)
+    stored = [(f.indicator, f.value, f.kind, f.as_of, f.note) for f in await reports.figures_of(session, row.report, row.accepted_revision)]
+    given = [(f.indicator, f.value, f.kind, f.as_of, f.note) for f in figures]
+    return str(row.report) if row.status == ACCEPTED and stored == given else None
 
 
 @router.get("/reports/{report}/receipt")
@@ -102,15 +132,15 @@ async def _sheet(session: ReadSession, officer: Officer, campaign: str, round: s
 
 
 async def _page(
-    request: Request, here: Here, session: ReadSession, sheet: Sheet, typed: Mapping[int, Mapping[str, str]], faults: tuple[Fault, ...],
-    *, asks: bool = False,
-) -> HTMLResponse:  # fmt: skip
+    request: Request, here: Here, session: ReadSession, sheet: Sheet, typed: Mapping[int, Mapping[str, str]], refusal: Refused | None = None
+) -> HTMLResponse:
     officer: Officer = request.state.officer
     now = here.now()
+    faults = refusal.faults if refusal else ()
     listed = await duties.of_unit(session, sheet.campaign, officer.unit, now)
     return render(
-        request, "grid.html", campaign=sheet.campaign, round=sheet.round, rows=_rows(sheet, typed), faults=faults, asks=asks, named=_named(sheet, faults),
-        unit=await units.known(session, officer.unit, local_date(now)), kinds=KINDS,
+        request, "grid.html", campaign=sheet.campaign, round=sheet.round, rows=_rows(sheet, typed), faults=faults, named=_named(sheet, faults),
+        asks=isinstance(refusal, NoteNeeded), moved=isinstance(refusal, Conflict), unit=await units.known(session, officer.unit, local_date(now)), kinds=KINDS,
         locked=await openings.reason_locked(session, sheet.campaign, sheet.round, officer.unit, now),
         duty=next((duty for duty in listed if duty.round.code == sheet.round.code), None),
     )  # fmt: skip
@@ -129,7 +159,7 @@ def _named(sheet: Sheet, faults: tuple[Fault, ...]) -> list[Fault]:
 
 def _rows(sheet: Sheet, typed: Mapping[int, Mapping[str, str]]) -> list[Row]:
     return [
-        Row(place, known, sheet.campaign.unit_of_measure(known.indicator.unit_of_measure), sheet.before.get(code), typed[place])
+        Row(place, known, sheet.campaign.unit_of_measure(known.indicator.unit_of_measure), sheet.before.get(code), sheet.given.get(code), typed[place])
         for place, (code, known) in enumerate(sheet.known.items())
     ]
 
