@@ -37,7 +37,7 @@ async def test_every_page_of_the_council_is_drawn_in_both_languages(running):
     await running.ask("POST", "/api/holds", SECRETARY, json={"unit": THREE, "reason": "vì", "expires_on": "2023-08-20"})
     await running.ask("PUT", "/api/rubrics", MEMBER, json={"unit": ONE, "criterion": "lead", "level": "good"})
     await hear(service.database, *(commits(ONE, c, "50", "10") for c in ("poverty", "schools", "forest", "revenue")), reports(ONE, "r2", poverty="20", forest="60"))
-    paths = ["/league", "/league?order=worst", "/warnings", "/council", "/council?cluster=districts", "/rankings"]
+    paths = ["/overview", "/league", "/league?order=worst", "/warnings", "/council", "/council?cluster=districts", "/rankings"]
     for path in [*paths, *(f"/units/{unit}" for unit in (ONE, THREE, DISTRICT, PROVINCE))]:
         for language in ("vi", "en"):
             drawn = await page(running, f"{path}{'&' if '?' in path else '?'}lang={language}")
@@ -270,3 +270,20 @@ async def test_no_unit_is_held_or_given_points_because_nobody_chose_another(runn
     chosen = re.findall(r'<select id="(?:unit|held)" name="unit" required><option value="">', desk)
     assert len(chosen) == 2
     assert not re.search(r'<option value="commune-\d" selected', desk)
+
+
+async def test_a_leader_sees_in_one_look_who_is_in_trouble_worst_first_and_how_each_cluster_stands(running):
+    slow = {"disbursed": "100", "poverty": "50", "schools": "50"}
+    await hear(
+        running.service.database, *(commits(unit, code, None if code == "disbursed" else "10", target) for unit in (THREE, FOUR) for code, target in slow.items()),
+        reports(THREE, "r2", disbursed="40"), reports(FOUR, "r2", disbursed="12", schools="11"),
+    )  # fmt: skip
+    drawn = await page(running, "/overview", CHAIR)
+    assert f"Unit {FOUR}" in drawn
+    assert drawn.index(f"Unit {FOUR}") < drawn.index(f"Unit {THREE}"), "two slow targets before one"
+    assert "2 chỉ tiêu chậm" in drawn
+    assert "chưa báo" in drawn, "no letter about it has been delivered"
+    assert 'hx-get="/reporting/fragments/round?campaign=' in drawn
+    legend = drawn[drawn.index('class="legend"') :]
+    assert re.search(r"order=worst&amp;cluster=communes", legend), "a bar leads to its units, the lowest first"
+    await page(running, "/overview", HEAD, 403)
