@@ -1,8 +1,10 @@
 """Pages and JSON: who sees what, what is drawn, how decisions are taken and refused."""
 
+import io
 import re
 from decimal import Decimal
 
+import openpyxl
 import pytest
 
 from services.evaluation.league import View
@@ -287,3 +289,18 @@ async def test_a_leader_sees_in_one_look_who_is_in_trouble_worst_first_and_how_e
     legend = drawn[drawn.index('class="legend"') :]
     assert re.search(r"order=worst&amp;cluster=communes", legend), "a bar leads to its units, the lowest first"
     await page(running, "/overview", HEAD, 403)
+
+
+async def test_the_council_takes_the_ranking_along_as_a_workbook_with_numbers_that_are_numbers(running):
+    answer = await running.ask("GET", "/rankings/workbook", SECRETARY)
+    assert answer.headers["content-disposition"].startswith("attachment; filename*=UTF-8''X")
+    book = openpyxl.load_workbook(io.BytesIO(answer.content))
+    assert len(book.sheetnames) == 2
+    rows = list(book.worksheets[0].values)
+    assert "chưa chốt" in rows[1][0]
+    head = next(place for place, row in enumerate(rows) if row[0] == "Hạng")
+    assert rows[head + 1][:2] == (1, f"Unit {ONE}")
+    assert isinstance(rows[head + 1][3], int | float)
+    await page(running, "/rankings/workbook", HEAD, 403)
+    assert "/evaluation/rankings/workbook" in await page(running, "/league")
+    assert "/evaluation/rankings/workbook" not in await page(running, "/league", HEAD)
