@@ -89,6 +89,12 @@ async def test_the_parts_shown_sum_to_the_score_shown(running):
     assert "Hội đồng chấm mức good" in drawn
 
 
+async def test_the_unit_page_says_what_is_missing_for_the_next_grade_and_where_most_is_open(running):
+    drawn = await page(running, f"/units/{FOUR}", HEAD)
+    assert re.search(r"Còn thiếu [\d,]+ điểm để lên loại best \(từ 95 điểm\)", drawn)
+    assert "Điểm còn để ngỏ nhiều nhất" in drawn
+
+
 async def test_the_unit_page_shows_the_warning_when_it_was_told_the_dispute_and_what_others_observed(running):
     async with running.service.database.read() as session:
         from services.evaluation import alarms
