@@ -21,7 +21,7 @@ from shared.web.pages import language_of
 
 router = APIRouter()
 
-HEAD = tuple(map(Message, ("Hạng", "Đơn vị", "Mã đơn vị", "Điểm", "Xếp loại")))
+HEAD = Message("Hạng"), Message("Đơn vị"), Message("Mã đơn vị"), Message("Điểm"), Message("Xếp loại")
 
 
 @router.get("/rankings/workbook")

@@ -22,10 +22,10 @@
   const fields = (form) => [...form.elements].filter((field) => field.name && !/^(hidden|password|file|submit|button)$/.test(field.type));
 
   // Only what differs from the page as it came, and what differed before (a page with faults comes with what was typed).
-  const keep = (form) => {
+  const keep = (form, all = false) => {
     const typed = read(keyOf(form))?.typed ?? {};
     fields(form).forEach((field) => {
-      if (nameOf(field) in typed || valueOf(field) !== shown(field)) { typed[nameOf(field)] = valueOf(field); }
+      if (all || nameOf(field) in typed || valueOf(field) !== shown(field)) { typed[nameOf(field)] = valueOf(field); }
     });
     try { store.setItem(keyOf(form), JSON.stringify({ at: Date.now(), typed })); } catch { /* no room: leaving the page still asks */ }
   };
@@ -68,7 +68,8 @@
   document.querySelectorAll("[data-when-kept]").forEach((note) => { note.hidden = !keys().length; });
   if (!officer) { return; }
   forgetSent();
-  forms.forEach(restore);
+  // What came from a file (data-fresh) takes the place of what was typed before.
+  forms.forEach((form) => { if ("fresh" in form.dataset) { keep(form, true); } else { restore(form); } });
   ["input", "change"].forEach((what) => document.addEventListener(what, (event) => {
     const form = event.target.closest?.("form[data-keep]");
     if (form) { keep(form); }
