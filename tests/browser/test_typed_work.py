@@ -1,5 +1,6 @@
 """Nobody loses what they typed: the session ends, the network goes, the tab is closed, and the fields come back."""
 
+import openpyxl
 import pytest
 from playwright.async_api import Page, Route, expect
 
@@ -125,3 +126,27 @@ async def test_a_slow_sending_is_said_and_may_be_repeated(walk):
     assert len(sent) == 1, "an impatient click too many"
     async with clerk.expect_request("**/reporting/rounds/**"):
         await button.click()
+
+
+async def test_figures_of_a_workbook_stay_as_typed_ones_do(walk, tmp_path):
+    clerk = await at_the_grid(walk)
+    await clerk.fill(NOTE, "gõ trước khi có tệp")
+    await clerk.get_by_text("Điền bằng Excel").click()
+    async with clerk.expect_download() as started:
+        await clerk.get_by_role("link", name="Tải mẫu của kỳ này").click()
+    file = tmp_path / "bao-cao.xlsx"
+    await (await started.value).save_as(file)
+    book = openpyxl.load_workbook(file)
+    book.worksheets[0]["F4"], book.worksheets[0]["I4"] = 12.5, "từ tệp"
+    book.save(file)
+    clerk.on("dialog", lambda asked: asked.accept())
+    await clerk.set_input_files("#file", file)
+    await clerk.get_by_role("button", name="Đưa vào bảng").click()
+    await expect(clerk.get_by_text("Đã điền số liệu của tệp “bao-cao.xlsx”")).to_be_visible()
+    await expect(clerk.locator('[name="values.0.value"]')).to_have_value("12,5")
+    await expect(clerk.locator(NOTE)).to_have_value("từ tệp")
+    await clerk.context.clear_cookies()
+    await clerk.get_by_role("button", name=REPORT).click()
+    await sign_in_again(clerk)
+    await expect(clerk.locator('[name="values.0.value"]')).to_have_value("12,5")
+    await expect(clerk.locator(NOTE)).to_have_value("từ tệp")

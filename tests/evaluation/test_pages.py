@@ -310,3 +310,16 @@ async def test_the_council_takes_the_ranking_along_as_a_workbook_with_numbers_th
     await page(running, "/rankings/workbook", HEAD, 403)
     assert "/evaluation/rankings/workbook" in await page(running, "/league")
     assert "/evaluation/rankings/workbook" not in await page(running, "/league", HEAD)
+
+
+async def test_warnings_are_found_by_indicator_and_by_a_name_typed_without_marks(running):
+    await hear(running.service.database, *(commits(THREE, code, "10", "50") for code in ("poverty", "schools")), reports(THREE, "r2", disbursed="40", schools="11"))
+    assert f"Unit {THREE}" in await page(running, "/warnings")
+    assert f"Unit {THREE}" in await page(running, f"/warnings?search=unit {THREE.upper()}")
+    for nothing in ("/warnings?indicator=nothing", "/warnings?search=không có"):
+        drawn = await page(running, nothing)
+        assert f"Unit {THREE}" not in drawn
+        assert "Không có cảnh báo nào phù hợp" in drawn
+    drawn = await page(running, "/warnings?indicator=disbursed")
+    assert '<td data-label="Chỉ tiêu">disbursed' in drawn
+    assert '<td data-label="Chỉ tiêu">schools' not in drawn

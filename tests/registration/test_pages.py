@@ -102,6 +102,8 @@ async def test_a_registration_is_typed_corrected_sent_and_approved(town: Town) -
     id = await participation(town)
     await town.browse("hoi-dong.thu-ky")
     assert "Xã Tà Tổng" in await seen(town, "/registration/participations?status=submitted")
+    assert "Xã Tà Tổng" in await seen(town, "/registration/participations?search=TA+tong"), "found without marks"
+    assert "Xã Tà Tổng" not in await seen(town, "/registration/participations?search=Tam+Duong")
     assert (await town.post(f"/registration/participations/{id}/return", reason="")).status_code == 422
     assert (await town.post(f"/registration/participations/{id}/approve")).status_code == 303
     assert len(await said(town.service.database, ParticipationApproved)) == 1

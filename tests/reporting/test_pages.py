@@ -78,10 +78,29 @@ async def test_the_grid_takes_a_report_and_gives_a_receipt(desk: Desk) -> None:
     receipt = (await desk.see(clerk(), response.headers["location"].removeprefix("/reporting"))).text
     assert "Đúng hạn" in receipt
     assert f"/evaluation/units/{COMMUNE}" in receipt
+    assert "(tỷ đồng)" in receipt, "a figure is proof only with its unit of measure"
+    assert "Không còn việc nào đến hạn" in receipt
     [event] = await said(desk.database, ReportAccepted)
     assert (event.channel, str(event.values[0].value)) == (Channel.PAGE, "20.5")
     assert "20,5" in (await desk.see(clerk(), "/rounds/ky-1")).text
     assert "Không còn việc nào đến hạn" in (await desk.see(clerk(), "/due")).text
+
+
+async def test_the_receipt_says_what_remains(desk: Desk) -> None:
+    desk.at(SECOND_OPENED + timedelta(days=1))
+    response = await submit(desk, "ky-2", day="14/08/2023")
+    receipt = (await desk.see(clerk(), response.headers["location"].removeprefix("/reporting"))).text
+    assert "Còn phải làm:" in receipt
+    assert 'href="/reporting/rounds/ky-1?' in receipt
+    assert "Còn phải làm:" not in (await desk.see(head(), response.headers["location"].removeprefix("/reporting"))).text
+
+
+async def test_an_open_page_learns_what_the_deadline_leaves(desk: Desk) -> None:
+    assert 'hx-get="/reporting/fragments/left/ky-1?' in (await desk.see(clerk(), "/rounds/ky-1")).text
+    desk.at(DEADLINE - timedelta(minutes=5))
+    assert (await desk.see(clerk(), "/fragments/left/ky-1")).text.strip() == "còn 5 phút"
+    desk.at(DEADLINE + timedelta(minutes=5))
+    assert "vẫn được nhận và ghi là nộp muộn" in (await desk.see(clerk(), "/fragments/left/ky-1")).text
 
 
 async def test_nobody_replaces_a_report_that_they_have_not_seen(desk: Desk) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from services.reporting import participants, reports, rounds
+from services.reporting import duties, participants, reports, rounds
 from services.reporting.api import counted
 from services.reporting.pages import grid
 from services.reporting.pages.due import Campaign
@@ -94,14 +94,15 @@ async def _standing(session: ReadSession, officer: Officer, sheet: Sheet, figure
 
 @router.get("/reports/{report}/receipt")
 async def receipt(request: Request, here: Here, officer: SignedIn, report: str) -> HTMLResponse:
-    """What the unit holds in hand: when, on time or late, which values looked odd, and the way to the score."""
+    """What the unit holds in hand: when, on time or late, which values looked odd, what remains, and the way to the score."""
     now = here.now()
     async with here.database.read() as session:
         row = await reports.find(session, report)
         await security.must_see(session, officer, row.unit, local_date(now))
         campaign = await participants.campaign_named(session, row.campaign)
         figures = await reports.figures_of(session, report, row.accepted_revision)
+        mine = await duties.of_unit(session, campaign, row.unit, now) if officer.unit == row.unit else []
     return render(
-        request, "receipt.html", campaign=campaign, round=rounds.find(campaign, row.round), report=row, figures=figures,
+        request, "receipt.html", campaign=campaign, left=[duty for duty in mine if duty.urgent], next=duties.next_round(campaign, now), round=rounds.find(campaign, row.round), report=row, figures=figures,
         odd=[figure for figure in figures if figure.flag], statuses=STATUSES,
     )  # fmt: skip
