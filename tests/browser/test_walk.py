@@ -13,6 +13,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="
 
 NAME = "Xã Tà Tổng"
 HEAD = "huyen-muong-te.head"
+PAPER = 624
+"""An A4 sheet between its margins."""
 PAGES = {
     f"{UNIT}.clerk": ("/reporting/due", "/evaluation/league", "/registration/participation", "/registration/works", "/registration/units",
                       "/registration/campaign", "/notification/inbox", "/registration/password"),
@@ -71,3 +73,13 @@ async def test_no_main_page_is_wider_than_a_phone(walk):
             assert answer is not None and answer.status == 200, path
             assert await page.evaluate("document.documentElement.scrollWidth") == PHONE, path
         await page.context.close()
+
+
+async def test_on_paper_a_table_stays_a_table_and_within_the_sheet(walk):
+    page = await walk.sign_in(f"{UNIT}.head", PAPER)
+    for path in ("/reporting/rounds/ky-1", "/reporting/completeness", "/registration/works", "/evaluation/league"):
+        await page.goto(walk.address + path)
+        await page.emulate_media(media="print")
+        assert await page.locator("thead").first.is_visible(), path
+        assert await page.evaluate("document.documentElement.scrollWidth") == PAPER, path
+        await page.emulate_media(media="screen")
