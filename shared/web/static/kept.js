@@ -4,14 +4,14 @@
 
 (() => {
   const SENT = "thidua-sent";
-  const DAYS = 14 * 24 * 3600 * 1000;
+  const LONGEST = 14 * 24 * 3600 * 1000;
   const { officer, kept: words, drop: button } = document.body.dataset;
   const mine = `thidua-typed|${officer}|`;
 
   const store = (() => { try { return window.localStorage; } catch { return null; } })();
   if (!store) { return; }
   const keys = () => Object.keys(store).filter((key) => key.startsWith("thidua-typed|"));
-  const read = (key) => JSON.parse(store.getItem(key) ?? "null");
+  const read = (key) => { try { return JSON.parse(store.getItem(key)); } catch { return null; } };
 
   const keyOf = (form) => { const to = new URL(form.action); return mine + to.pathname + to.search; };
   const isTick = (field) => field.type === "checkbox" || field.type === "radio";
@@ -64,7 +64,7 @@
   };
 
   const forms = document.querySelectorAll("form[data-keep]");
-  keys().filter((key) => Date.now() - read(key).at > DAYS).forEach((key) => { store.removeItem(key); });
+  keys().filter((key) => !(Date.now() - read(key)?.at < LONGEST)).forEach((key) => { store.removeItem(key); });
   document.querySelectorAll("[data-when-kept]").forEach((note) => { note.hidden = !keys().length; });
   if (!officer) { return; }
   forgetSent();
