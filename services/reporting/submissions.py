@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from opentelemetry import context
@@ -14,6 +14,7 @@ from services.reporting.backgrounds import Background
 from services.reporting.reports import Receipt, ReportForm
 from services.reporting.rules.figures import Figure, judge
 from services.reporting.rules.timeliness import written
+from services.reporting.sheets import Sheet
 from shared import campaigns, telemetry
 from shared.clock import local_date
 from shared.database import WriteSession
@@ -119,12 +120,18 @@ async def _accept(session: WriteSession, one: Submission, ground: _Ground) -> Re
         raise Refused(locked or participants.NOT_APPROVED)
     _must_have_seen(form, background.reports.get(round.code))
     sheet = sheets.put_together(campaign, round, background)
-    verdict = judge(form.figures, sheet.known, round, local_date(one.now))
+    flags = decide(form.figures, sheet, local_date(one.now), asks=form.asks)
+    return await reports.accept(session, campaign, round, form, one.actor, one.now, background, flags)
+
+
+def decide(given: Sequence[Figure], sheet: Sheet, today: date, *, asks: bool) -> tuple[str, ...]:
+    """Which values look odd in a report that may be taken. Raises `Refused` with every fault, `NoteNeeded` where a person is to be asked."""
+    verdict = judge(given, sheet.known, sheet.round, today)
     if verdict.faults:
         raise Refused(*verdict.faults)
-    if form.asks:
-        _ask(form.figures, verdict.flags)
-    return await reports.accept(session, campaign, round, form, one.actor, one.now, background, verdict.flags)
+    if asks:
+        _ask(given, verdict.flags)
+    return verdict.flags
 
 
 def _must_have_seen(form: ReportForm, there: Any) -> None:

@@ -13,6 +13,7 @@ from services.reporting import duties, openings, participants, rounds, sheets
 from services.reporting.api import NO_DAY
 from services.reporting.forms import Reading
 from services.reporting.pages.words import KINDS
+from services.reporting.pages.workbooks.tally import Tally
 from services.reporting.rules.figures import Figure, Known, judge, titled
 from services.reporting.sheets import Sheet
 from services.reporting.submissions import NoteNeeded
@@ -53,16 +54,16 @@ async def open_sheet(session: ReadSession, officer: Officer, campaign: str, roun
 
 
 async def page(
-    request: Request, here: Here, session: ReadSession, sheet: Sheet, typed: Typed, refusal: Refused | None = None, told: Message | None = None
-) -> HTMLResponse:
-    """The grid with these fields; `told`: they come from somewhere else and are not sent yet."""
+    request: Request, here: Here, session: ReadSession, sheet: Sheet, typed: Typed, refusal: Refused | None = None, workbook: Tally | None = None,
+) -> HTMLResponse:  # fmt: skip
+    """The grid with these fields; `workbook`: they come from one, which would change so much, and are not handed in yet."""
     officer: Officer = request.state.officer
     now = here.now()
     faults = refusal.faults if refusal else ()
     listed = await duties.of_unit(session, sheet.campaign, officer.unit, now)
     return render(
         request, "grid.html", campaign=sheet.campaign, round=sheet.round, rows=_rows(sheet, typed), faults=faults, named=_named(sheet, faults),
-        asks=isinstance(refusal, NoteNeeded), moved=isinstance(refusal, Conflict), told=told,
+        asks=isinstance(refusal, NoteNeeded), moved=isinstance(refusal, Conflict), workbook=workbook,
         unit=await units.known(session, officer.unit, local_date(now)), kinds=KINDS,
         locked=await openings.reason_locked(session, sheet.campaign, sheet.round, officer.unit, now),
         duty=next((duty for duty in listed if duty.round.code == sheet.round.code), None),
@@ -135,8 +136,9 @@ def _figure(reading: Reading, known: Known, before: Any, language: str) -> Figur
         value, note = before.value, note or UNCHANGED.render(language)
     else:
         value = reading.number("value")
+    kinds = [words.render(language) for words in KINDS.values()]
     return Figure(
         known.indicator.code, value, known.indicator.unit_of_measure,
-        ValueKind(reading.choice("kind", ValueKind) or ValueKind.ESTIMATE), reading.day("as_of") or NO_DAY, note,
+        ValueKind(reading.choice("kind", ValueKind, told=kinds) or ValueKind.ESTIMATE), reading.day("as_of") or NO_DAY, note,
         confirmed=bool(reading.data["confirmed"]),
     )  # fmt: skip

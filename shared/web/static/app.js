@@ -45,11 +45,12 @@
 
   // A form sent twice by an impatient click is sent once. On a slow network it may be sent again after a while: whoever stopped the
   // sending must not sit before a dead button. Without a network it is not sent at all, for then the browser would put its own page here.
+  // A button that brings a file (data-download) leaves the form as it is.
   const SOON = 1000;
   const SLOW = 20000;
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post" || event.defaultPrevented) { return; }
+    if (form.method !== "post" || event.defaultPrevented || event.submitter?.matches("[data-download]")) { return; }
     if (form.dataset.sent || !navigator.onLine) {
       event.preventDefault();
       if (!navigator.onLine) { say(form, "offline"); }
