@@ -7,6 +7,7 @@ from playwright.async_api import Page, Route, expect
 from services.simulation.scene import PASSWORD
 from tests.browser.conftest import DESK, PHONE, UNIT
 from tests.browser.test_walk import fill_in
+from tests.reporting.books import at
 from tests.web.test_in_browser import CHROMIUM
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: make browser installs it")]
@@ -131,18 +132,18 @@ async def test_a_slow_sending_is_said_and_may_be_repeated(walk):
 async def test_figures_of_a_workbook_stay_as_typed_ones_do(walk, tmp_path):
     clerk = await at_the_grid(walk)
     await clerk.fill(NOTE, "gõ trước khi có tệp")
-    await clerk.get_by_text("Điền bằng Excel").click()
+    await clerk.get_by_text("Báo cáo bằng tệp Excel").click()
     async with clerk.expect_download() as started:
-        await clerk.get_by_role("link", name="Tải mẫu của kỳ này").click()
+        await clerk.get_by_role("link", name="Tải biểu mẫu Excel").click()
     file = tmp_path / "bao-cao.xlsx"
     await (await started.value).save_as(file)
     book = openpyxl.load_workbook(file)
-    book.worksheets[0]["F4"], book.worksheets[0]["I4"] = 12.5, "từ tệp"
+    at(book.active, 0, "value").value, at(book.active, 0, "note").value = 12.5, "từ tệp"
     book.save(file)
     clerk.on("dialog", lambda asked: asked.accept())
-    await clerk.set_input_files("#file", file)
-    await clerk.get_by_role("button", name="Đưa vào bảng").click()
-    await expect(clerk.get_by_text("Đã điền số liệu của tệp “bao-cao.xlsx”")).to_be_visible()
+    await clerk.set_input_files("#workbook", file)
+    await clerk.get_by_role("button", name="Đọc tệp vào bảng").click()
+    await expect(clerk.get_by_text("chưa lưu gì")).to_be_visible()
     await expect(clerk.locator('[name="values.0.value"]')).to_have_value("12,5")
     await expect(clerk.locator(NOTE)).to_have_value("từ tệp")
     await clerk.context.clear_cookies()

@@ -45,12 +45,16 @@
 
   // A form sent twice by an impatient click is sent once. On a slow network it may be sent again after a while: whoever stopped the
   // sending must not sit before a dead button. Without a network it is not sent at all, for then the browser would put its own page here.
-  // A button that brings a file (data-download) leaves the form as it is.
+  // A button that brings a file (data-download) leaves the form as it is, and nobody is asked whether to leave a page that stays.
   const SOON = 1000;
   const SLOW = 20000;
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post" || event.defaultPrevented || event.submitter?.matches("[data-download]")) { return; }
+    if (form.method !== "post" || event.defaultPrevented) { return; }
+    if (event.submitter?.matches("[data-download]")) {
+      if (unsaved.delete(form)) { setTimeout(() => { unsaved.add(form); }, SOON); }
+      return;
+    }
     if (form.dataset.sent || !navigator.onLine) {
       event.preventDefault();
       if (!navigator.onLine) { say(form, "offline"); }

@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from services.reporting.pages.workbooks.layout import COLUMNS, FILLED, FIRST_ROW, IDENTITY_ROW, KEYS_ROW
 from shared.messages import Fault
 
-WIDTHS = {"indicator": 14, "title": 48, "measure": 14, "kind": 14, "note": 44}
+WIDTHS = {"indicator": 24, "title": 48, "measure": 14, "kind": 14, "note": 44}
 OTHERS_WIDTH = 16
 THIN = Side(style="thin", color="9AA5B1")
 FRAME = Border(left=THIN, right=THIN, top=THIN, bottom=THIN)
