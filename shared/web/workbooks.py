@@ -70,6 +70,7 @@ def empty() -> Workbook:
 def packed(book: Workbook) -> bytes:
     """The workbook as a file's bytes."""
     content = io.BytesIO()
+    book.properties.creator = "thidua"
     book.save(content)
     return content.getvalue()
 

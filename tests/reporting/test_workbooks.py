@@ -7,9 +7,10 @@ import unicodedata
 import zipfile
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
@@ -72,7 +73,7 @@ def test_a_workbook_that_was_just_made_says_whose_it_is_and_what_the_fields_say(
     assert found.typed == {world.REVENUE: row, world.DISBURSED: EMPTY, world.JOBS: EMPTY}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(value=st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=3))
 @example(Decimal("1.234"))
 @example(Decimal("0.001"))
@@ -86,7 +87,7 @@ def test_a_number_of_more_digits_than_a_spreadsheet_keeps_goes_out_as_text():
     assert value_in(made({"value": "123456789012345678"})) == "123456789012345678"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), max_size=40))
 @example("=1+1")
 @example('=HYPERLINK("http://x","y")')
@@ -163,6 +164,17 @@ def with_cell(xml: str) -> bytes:
 )
 def test_a_formula_counts_by_its_result_and_without_one_is_told_and_not_taken_for_an_empty_cell(xml, text):
     assert value_in(with_cell(xml)) == text
+
+
+def test_a_workbook_that_another_program_saved_says_the_same():
+    """LibreOffice shares strings, numbers styles anew and writes its own formats; Excel does the like."""
+    found = read((Path(__file__).parent / "libreoffice.xlsx").read_bytes())
+    assert found.identity == (world.CODE, world.COMMUNE, "ky-1", 0)
+    assert found.typed == {
+        world.REVENUE: EMPTY | {"value": "12/05/2023", "note": "=1+1"},
+        world.DISBURSED: EMPTY | {"value": "52,43", "kind": "official"},
+        world.JOBS: EMPTY | {"value": "123456789012345678", "as_of": "31/02/2023", "note": "dòng một dòng hai"},
+    }
 
 
 def test_columns_are_found_by_their_keys_and_lines_by_their_indicators():
@@ -262,7 +274,7 @@ def test_a_workbook_that_breaks_the_standard_or_reaches_outside_is_refused_as_on
     assert "Không đọc được" in refused(changed("xl/sharedStrings.xml", part))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32), st.binary(max_size=12))
 def test_a_workbook_with_bytes_overwritten_is_read_or_refused_and_nothing_else(seed, noise):
     content = MADE
@@ -273,7 +285,7 @@ def test_a_workbook_with_bytes_overwritten_is_read_or_refused_and_nothing_else(s
         assert refusal.faults
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32), st.binary(max_size=12))
 def test_a_sheet_with_bytes_overwritten_is_read_or_refused_and_nothing_else(seed, noise):
     parts = dict(PARTS)
