@@ -120,13 +120,13 @@ class Reading:
             return NEVER
         return found if found.tzinfo else found.replace(tzinfo=LOCAL)
 
-    def choice(self, field: str, choices: Iterable[str], default: str = "") -> str:
-        """One of `choices`; the default, if there is one, stands for a missing field. Empty when it is wrong."""
+    def choice(self, field: str, choices: Iterable[str], default: str = "", told: Iterable[str] = ()) -> str:
+        """One of `choices`; the default, if there is one, stands for a missing field. Empty when it is wrong. `told`: their names for people."""
         given = self.text(field, limit=64, required=not default)
         listed = list(choices)
         if not given or given in listed:
             return given or default
-        self.fault(field, Message("Không có lựa chọn “{given}”.", given=given), Message("Hãy dùng một trong: {choices}.", choices=", ".join(listed)))
+        self.fault(field, Message("Không có lựa chọn “{given}”.", given=given), Message("Hãy dùng một trong: {choices}.", choices=", ".join(told or listed)))
         return ""
 
     def each(self, field: str) -> list["Reading"]:

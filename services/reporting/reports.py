@@ -31,7 +31,10 @@ REASON_LIMIT = 2000
 
 @dataclass(frozen=True, slots=True)
 class ReportForm:
-    """A whole report as it came in. `asks`: a person is there, to be asked about odd values before they are taken."""
+    """A whole report as it came in. `asks`: a person is there, to be asked about odd values before they are taken.
+
+    `seen`: the revision that its author had before them, 0 where there was none; None when they do not say.
+    """
 
     campaign: str
     unit: str
@@ -39,6 +42,7 @@ class ReportForm:
     channel: Channel
     figures: tuple[Figure, ...]
     asks: bool = False
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

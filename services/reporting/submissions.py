@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from opentelemetry import context
 from opentelemetry.context import Context
@@ -12,13 +13,15 @@ from services.reporting.answers import Request
 from services.reporting.backgrounds import Background
 from services.reporting.reports import Receipt, ReportForm
 from services.reporting.rules.figures import Figure, judge
+from services.reporting.rules.timeliness import written
+from services.reporting.sheets import Sheet
 from shared import campaigns, telemetry
 from shared.clock import local_date
 from shared.database import WriteSession
 from shared.events.campaign import Campaign, Phase
 from shared.inbox import lock
 from shared.intake import Intake
-from shared.messages import Fault, Message, Refused
+from shared.messages import Conflict, Fault, Message, Refused
 from shared.security import Officer, System
 from shared.service import Service
 
@@ -115,13 +118,30 @@ async def _accept(session: WriteSession, one: Submission, ground: _Ground) -> Re
     locked = openings.lock_of(campaign, round, ground.phase, background.opened, one.now)
     if locked or background.participant is None:
         raise Refused(locked or participants.NOT_APPROVED)
+    _must_have_seen(form, background.reports.get(round.code))
     sheet = sheets.put_together(campaign, round, background)
-    verdict = judge(form.figures, sheet.known, round, local_date(one.now))
+    flags = decide(form.figures, sheet, local_date(one.now), asks=form.asks)
+    return await reports.accept(session, campaign, round, form, one.actor, one.now, background, flags)
+
+
+def decide(given: Sequence[Figure], sheet: Sheet, today: date, *, asks: bool) -> tuple[str, ...]:
+    """Which values look odd in a report that may be taken. Raises `Refused` with every fault, `NoteNeeded` where a person is to be asked."""
+    verdict = judge(given, sheet.known, sheet.round, today)
     if verdict.faults:
         raise Refused(*verdict.faults)
-    if form.asks:
-        _ask(form.figures, verdict.flags)
-    return await reports.accept(session, campaign, round, form, one.actor, one.now, background, verdict.flags)
+    if asks:
+        _ask(given, verdict.flags)
+    return verdict.flags
+
+
+def _must_have_seen(form: ReportForm, there: Any) -> None:
+    """Nobody replaces a report that they have not seen: another officer of the unit, or the same in another window, was quicker."""
+    if there is None or form.seen in {None, there.revision}:
+        return
+    if there.status == sheets.RETURNED:
+        raise Conflict(Fault("", Message("Báo cáo đã bị trả lại sau khi đồng chí mở trang này."), Message("Xem lý do trả lại, rồi bấm nộp.")))
+    problem = Message("Báo cáo đã được nhận lúc {at}, sau khi đồng chí mở trang này.", at=written(there.submitted_at))
+    raise Conflict(Fault("", problem, Message("Số đã nhận ghi dưới từng ô; nếu muốn thay bằng số ở đây, hãy bấm nộp lần nữa.")))
 
 
 def _ask(given: Sequence[Figure], flags: Sequence[str]) -> None:

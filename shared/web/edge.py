@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
+from urllib.parse import quote
 
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,11 +15,15 @@ from shared import telemetry as names
 from shared.messages import Fault, Overloaded, Refused
 from shared.messages import Message as Words
 from shared.telemetry import Telemetry, parent_of
-from shared.web.errors import on_failure, overloaded
+from shared.web.errors import SIGN_IN, on_failure, overloaded
 
 BODY_LIMIT = 2_000_000
 IN_HAND = 1000
 """Requests to change something that may be in hand at once: a deadline's two or three seconds of work, some 50 MB. More come again."""
+TAKEN_IN = 303
+"""After a form was taken in its page leads on, so that reloading does not send it again."""
+SENT_COOKIE = "thidua-sent"
+"""Names the form that was taken in last; its page's script forgets what was typed into it only then (static/kept.js)."""
 READING = {"GET", "HEAD", "OPTIONS"}
 SECURITY_HEADERS = {
     "content-security-policy": (
@@ -118,6 +123,13 @@ def _route(scope: Scope) -> str:
     return getattr(included or scope.get("route"), "path", None) or "other"
 
 
+def _asked(scope: Scope) -> str:
+    """Path and query as the browser wrote them."""
+    query = scope["query_string"].decode("latin-1")
+    path: str = scope["raw_path"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
 def _add_headers(scope: Scope, message: Message) -> bool:
     """Add what every answer carries; True when the answer is a live stream."""
     headers = MutableHeaders(scope=message)
@@ -125,6 +137,8 @@ def _add_headers(scope: Scope, message: Message) -> bool:
         headers.setdefault(name, value)
     if scope.get("scheme") == "https":
         headers.setdefault("strict-transport-security", "max-age=31536000; includeSubDomains")
+    if scope["method"] == "POST" and message["status"] == TAKEN_IN and not headers["location"].startswith(SIGN_IN):
+        headers.append("set-cookie", f"{SENT_COOKIE}={quote(_asked(scope), safe='')}; Path=/; Max-Age=600; SameSite=Lax")
     static = any(part in scope["path"] for part in ("/static/", "/vendor/", "/swagger/"))
     headers.setdefault("cache-control", "max-age=3600" if static else "no-store")
     return headers.get("content-type", "").startswith("text/event-stream")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 
 from shared import audit
@@ -50,10 +51,15 @@ async def on_refused(request: Request, error: Exception) -> Response:
     if error.status == 401 and (wants_json(request) or request.method not in SAFE):
         request.app.state.service.strangers.came(f"{request.method} {request.url.path[:PATH_KEPT]}", wall_now())
     if error.status == 401 and not wants_json(request) and not is_fragment(request):
-        target = request.url.path if request.method == "GET" else "/"
-        return RedirectResponse(f"{SIGN_IN}?next={quote(target)}", 303)
+        return RedirectResponse(f"{SIGN_IN}?next={quote(_left(request))}{'' if request.method in SAFE else '&unsent=1'}", 303)
     await note(request, error.status, error.faults)
     return answer(request, error.status, error.faults)
+
+
+def _left(request: Request) -> str:
+    """The page to come back to after signing in: the one asked for, or the one whose form was sent."""
+    page = request.url if request.method in SAFE else URL(request.headers.get("referer", "/"))
+    return f"{page.path}?{page.query}" if page.query else page.path
 
 
 async def note(request: Request, status: int, faults: tuple[Fault, ...]) -> None:

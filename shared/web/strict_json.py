@@ -142,9 +142,12 @@ class StrictRoute(APIRoute):
 
         async def strictly(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
-            if request.method not in {"GET", "HEAD"} and await strict.body():
-                await self._check(strict)
-            return await handle(strict)
+            try:
+                if request.method not in {"GET", "HEAD"} and await strict.body():
+                    await self._check(strict)
+                return await handle(strict)
+            finally:
+                await strict.close()  # files that came with a form, also with one that is refused
 
         return strictly
 

@@ -1,83 +1,29 @@
 """One walk through the whole product in a real browser: a clerk reports and sees the score; the council's table moves by itself."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
-from services.simulation import controls
-from services.simulation.scene import PASSWORD
 from services.simulation.story import SECRETARY
-from shared.bundled import free_port
-from shared.testing.databases import fresh_url
-from tests.journeys.conftest import Stage, staged
+from tests.browser.conftest import DESK, PHONE, UNIT
 from tests.web.test_in_browser import CHROMIUM
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: make browser installs it")]
 
-UNIT = "xa-ta-tong"
 NAME = "Xã Tà Tổng"
 HEAD = "huyen-muong-te.head"
-PHONE, DESK = 390, 1280
-REFUSED = "status of 422"
-"""Chromium notes on the console that a page came with this status: a form with faults does."""
+PAPER = 624
+"""An A4 sheet between its margins."""
 PAGES = {
     f"{UNIT}.clerk": ("/reporting/due", "/evaluation/league", "/registration/participation", "/registration/works", "/registration/units",
                       "/registration/campaign", "/notification/inbox", "/registration/password"),
     HEAD: ("/", "/evaluation/warnings", "/reporting/completeness", "/registration/amendments"),
-    SECRETARY: ("/evaluation/league?order=worst", "/registration/participations", "/evaluation/council", "/evaluation/rankings",
+    SECRETARY: ("/evaluation/overview", "/evaluation/league?order=worst", "/registration/participations", "/evaluation/council", "/evaluation/rankings",
                 "/reporting/discrepancies", "/reporting/inbound", "/notification/log"),
     "kiem-tra": ("/registration/audit",),
     "van-hanh": ("/registration/operations", "/registration/dead-letters", "/registration/officers", "/registration/partners"),
 }  # fmt: skip
-
-
-class Walk:
-    """People at their browsers, and whatever the pages complained of or asked of other hosts."""
-
-    def __init__(self, stage: Stage, chromium: Browser, address: str) -> None:
-        self.stage, self.chromium, self.address = stage, chromium, address
-        self.complaints: list[str] = []
-
-    async def sign_in(self, login: str, width: int) -> Page:
-        """A person signs in, with the demo's password, in a browser of their own."""
-        context = await self.chromium.new_context(viewport={"width": width, "height": 844}, locale="vi-VN")
-        page = await context.new_page()
-        page.on("request", lambda asked: self._blame("asks " + asked.url, not asked.url.startswith((self.address, "data:"))))
-        page.on("pageerror", lambda error: self._blame(str(error)))
-        page.on("console", lambda said: self._blame(said.text, said.type == "error" and REFUSED not in said.text))
-        await page.goto(self.address + "/registration/sign-in")
-        await page.get_by_label("Tên đăng nhập").fill(login)
-        await page.get_by_label("Mật khẩu").fill(PASSWORD)
-        await page.get_by_role("button", name="Đăng nhập").click()
-        await page.wait_for_url(lambda url: "sign-in" not in url)
-        return page
-
-    def _blame(self, words: str, guilty: bool = True) -> None:
-        if guilty:
-            self.complaints.append(words)
-
-
-@pytest_asyncio.fixture
-async def walk(tmp_path, broker) -> AsyncIterator[Walk]:
-    async with contextlib.AsyncExitStack() as opened:
-        url = await opened.enter_async_context(fresh_url("sqlite"))
-        stage = await opened.enter_async_context(staged(tmp_path / "data", broker, url))
-        await stage.take_part(UNIT)
-        await stage.at(stage.scene.loaded.campaign.rounds[0].opens_at)
-        controls.attach(stage.scene.local.apps["registration"], stage.scene)
-        address = await stage.scene.local.serve(free_port())
-        driver = await opened.enter_async_context(async_playwright())
-        chromium = await driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        opened.push_async_callback(chromium.close)
-        found = Walk(stage, chromium, address)
-        yield found
-        assert found.complaints == []
 
 
 async def fill_in(page: Page, at: dict[int, str]) -> None:
@@ -127,3 +73,13 @@ async def test_no_main_page_is_wider_than_a_phone(walk):
             assert answer is not None and answer.status == 200, path
             assert await page.evaluate("document.documentElement.scrollWidth") == PHONE, path
         await page.context.close()
+
+
+async def test_on_paper_a_table_stays_a_table_and_within_the_sheet(walk):
+    page = await walk.sign_in(f"{UNIT}.head", PAPER)
+    for path in ("/reporting/rounds/ky-1", "/reporting/completeness", "/registration/works", "/evaluation/league"):
+        await page.goto(walk.address + path)
+        await page.emulate_media(media="print")
+        assert await page.locator("thead").first.is_visible(), path
+        assert await page.evaluate("document.documentElement.scrollWidth") == PAPER, path
+        await page.emulate_media(media="screen")

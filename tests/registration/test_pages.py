@@ -38,7 +38,7 @@ async def test_every_page_of_each_role_answers_in_both_languages(town: Town, lan
 
 async def test_each_role_is_led_to_its_own_home_and_a_stranger_to_the_sign_in(town: Town) -> None:
     assert (await town.client.get("/")).headers["location"] == "/registration/sign-in"
-    homes = {"xa-ta-tong.clerk": "/reporting/due", "hoi-dong.thu-ky": "/evaluation/league", "kiem-tra": "/registration/audit", "van-hanh": "/registration/operations"}
+    homes = {"xa-ta-tong.clerk": "/reporting/due", "hoi-dong.thu-ky": "/evaluation/league", "hoi-dong.chu-tich": "/evaluation/overview", "kiem-tra": "/registration/audit", "van-hanh": "/registration/operations"}
     for login, home in homes.items():
         await town.browse(login)
         assert (await town.client.get("/")).headers["location"] == home
@@ -102,6 +102,8 @@ async def test_a_registration_is_typed_corrected_sent_and_approved(town: Town) -
     id = await participation(town)
     await town.browse("hoi-dong.thu-ky")
     assert "Xã Tà Tổng" in await seen(town, "/registration/participations?status=submitted")
+    assert "Xã Tà Tổng" in await seen(town, "/registration/participations?search=TA+tong"), "found without marks"
+    assert "Xã Tà Tổng" not in await seen(town, "/registration/participations?search=Tam+Duong")
     assert (await town.post(f"/registration/participations/{id}/return", reason="")).status_code == 422
     assert (await town.post(f"/registration/participations/{id}/approve")).status_code == 303
     assert len(await said(town.service.database, ParticipationApproved)) == 1

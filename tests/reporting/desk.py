@@ -45,13 +45,14 @@ class Desk:
 
     async def see(self, officer: Officer, path: str, lang: str = "vi") -> httpx.Response:
         """A page, as a browser with a cookie asks for it."""
-        return await self.client.get(f"/reporting{path}", headers=self._cookie(officer, lang))
+        return await self.client.get(f"/reporting{path}", headers=self.cookie(officer, lang))
 
     async def send(self, officer: Officer, path: str, form: dict[str, str], **more: str) -> httpx.Response:
         """A form, with the session's CSRF word unless the test says otherwise."""
-        return await self.client.post(f"/reporting{path}", data={"csrf": officer.csrf} | form | more, headers=self._cookie(officer))
+        return await self.client.post(f"/reporting{path}", data={"csrf": officer.csrf} | form | more, headers=self.cookie(officer))
 
-    def _cookie(self, officer: Officer, lang: str = "vi") -> dict[str, str]:
+    def cookie(self, officer: Officer, lang: str = "vi") -> dict[str, str]:
+        """A browser's headers."""
         return {"cookie": f"thidua={KEY.issue(officer, wall_now())}; thidua-language={lang}", "accept": "text/html"}
 
 

@@ -55,6 +55,12 @@ async def report_of(desk: Desk) -> str:
     return (await said(desk.database, ReportAccepted))[-1].report
 
 
+def revision_of(page: str) -> str:
+    found = re.search(r'name="revision" value="(\d+)"', page)
+    assert found
+    return found[1]
+
+
 async def test_what_is_due_comes_first_with_its_deadline(desk: Desk) -> None:
     page = (await desk.see(clerk(), "/due")).text
     assert "17:00 ngày 24/07/2023" in page
@@ -72,10 +78,60 @@ async def test_the_grid_takes_a_report_and_gives_a_receipt(desk: Desk) -> None:
     receipt = (await desk.see(clerk(), response.headers["location"].removeprefix("/reporting"))).text
     assert "Đúng hạn" in receipt
     assert f"/evaluation/units/{COMMUNE}" in receipt
+    assert "(tỷ đồng)" in receipt, "a figure is proof only with its unit of measure"
+    assert "Không còn việc nào đến hạn" in receipt
     [event] = await said(desk.database, ReportAccepted)
     assert (event.channel, str(event.values[0].value)) == (Channel.PAGE, "20.5")
     assert "20,5" in (await desk.see(clerk(), "/rounds/ky-1")).text
     assert "Không còn việc nào đến hạn" in (await desk.see(clerk(), "/due")).text
+
+
+async def test_the_receipt_says_what_remains(desk: Desk) -> None:
+    desk.at(SECOND_OPENED + timedelta(days=1))
+    response = await submit(desk, "ky-2", day="14/08/2023")
+    receipt = (await desk.see(clerk(), response.headers["location"].removeprefix("/reporting"))).text
+    assert "Còn phải làm:" in receipt
+    assert 'href="/reporting/rounds/ky-1?' in receipt
+    assert "Còn phải làm:" not in (await desk.see(head(), response.headers["location"].removeprefix("/reporting"))).text
+
+
+async def test_an_open_page_learns_what_the_deadline_leaves(desk: Desk) -> None:
+    assert 'hx-get="/reporting/fragments/left/ky-1?' in (await desk.see(clerk(), "/rounds/ky-1")).text
+    desk.at(DEADLINE - timedelta(minutes=5))
+    assert (await desk.see(clerk(), "/fragments/left/ky-1")).text.strip() == "còn 5 phút"
+    desk.at(DEADLINE + timedelta(minutes=5))
+    assert "vẫn được nhận và ghi là nộp muộn" in (await desk.see(clerk(), "/fragments/left/ky-1")).text
+
+
+async def test_nobody_replaces_a_report_that_they_have_not_seen(desk: Desk) -> None:
+    open_in_two_windows = revision_of((await desk.see(clerk(), "/rounds/ky-1")).text)
+    assert (await submit(desk, who=head(COMMUNE), revision=open_in_two_windows)).status_code == 303
+    response = await submit(desk, revenue="21", revision=open_in_two_windows)
+    assert response.status_code == 409
+    assert "Báo cáo đã được nhận lúc" in response.text
+    assert 'value="21"' in response.text, "what was typed stays"
+    assert "Đã nhận: 20,5" in response.text
+    assert len(await said(desk.database, ReportAccepted)) == 1
+    assert (await submit(desk, revenue="21", revision=revision_of(response.text))).status_code == 303, "having seen it, one may"
+    assert len(await said(desk.database, ReportAccepted)) == 2
+
+
+async def test_a_sending_repeated_because_no_answer_came_leads_to_the_receipt_and_is_no_correction(desk: Desk) -> None:
+    seen = revision_of((await desk.see(clerk(), "/rounds/ky-1")).text)
+    first, again = await submit(desk, revision=seen), await submit(desk, revision=seen)
+    assert again.status_code == 303
+    assert again.headers["location"] == first.headers["location"]
+    assert len(await said(desk.database, ReportAccepted)) == 1
+
+
+async def test_a_report_returned_meanwhile_is_said_to_be_returned(desk: Desk) -> None:
+    await submit(desk)
+    seen = revision_of((await desk.see(clerk(), "/rounds/ky-1")).text)
+    await desk.send(head(DISTRICT), f"/reports/{await report_of(desk)}/return", {"reason": "Thiếu minh chứng"})
+    response = await submit(desk, revision=seen)
+    assert response.status_code == 409
+    assert "đã bị trả lại sau khi" in response.text
+    assert "Thiếu minh chứng" in response.text
 
 
 async def test_faults_are_told_on_top_and_beside_the_field_and_what_was_typed_stays(desk: Desk) -> None:
@@ -152,6 +208,7 @@ async def test_a_locked_round_says_why_and_who_can_open_it(desk: Desk) -> None:
     opening = {"unit": COMMUNE, "round": "ky-1", "until": "18/07/2023", "reason": "Lũ quét"}
     assert (await desk.send(clerk(), "/openings", opening)).status_code == 403
     assert (await desk.send(secretary(), "/openings", opening | {"until": "2/2023"})).status_code == 422
+    assert "Thiếu trường này" in (await desk.send(secretary(), "/openings", opening | {"unit": ""})).text
     assert (await desk.send(secretary(), "/openings", opening)).status_code == 303
     assert "Lũ quét" in (await desk.see(secretary(), "/openings")).text
     assert (await submit(desk)).status_code == 303

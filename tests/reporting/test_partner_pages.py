@@ -241,7 +241,7 @@ async def test_the_list_of_a_day_is_paged_through_by_state_and_by_day(desk: Desk
 
 
 async def test_what_is_no_form_too_large_or_beyond_the_stream_is_told_on_a_page(desk: Desk) -> None:
-    path, given = "/reporting/partners/kho-bac/events", {"cookie": desk._cookie(OWNER)["cookie"], "accept": "text/html", "x-csrf": OWNER.csrf}
+    path, given = "/reporting/partners/kho-bac/events", {"cookie": desk.cookie(OWNER)["cookie"], "accept": "text/html", "x-csrf": OWNER.csrf}
     for more in ({"content-type": "application/json"}, {"content-type": "application/x-www-form-urlencoded", "content-encoding": "gzip"}):
         answer = await desk.client.post(path, content=b"{}", headers=given | more)
         assert (answer.status_code, "Trang này chỉ nhận biểu mẫu không nén." in answer.text, "<h1>" in answer.text) == (415, True, True)

@@ -13,7 +13,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
 from shared import security, streams
@@ -62,6 +62,10 @@ def _router() -> APIRouter:
     @router.post("/notes")
     async def notes(officer: SignedIn, note: Annotated[str, Form()]) -> dict[str, str]:
         return {"note": note}
+
+    @router.post("/kept")
+    async def kept(officer: SignedIn) -> RedirectResponse:
+        return RedirectResponse("/reporting/due", 303)
 
     @router.get("/moved")
     async def moved() -> None:

@@ -119,6 +119,24 @@ async def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(web):
     assert answer.headers["location"] == "/registration/sign-in?next=/reporting/due"
 
 
+async def test_the_way_back_after_the_sign_in_keeps_the_question(web):
+    answer = await web.client().get("/reporting/due?campaign=a&round=b", headers=HTML)
+    assert answer.headers["location"] == "/registration/sign-in?next=/reporting/due%3Fcampaign%3Da%26round%3Db"
+
+
+async def test_whose_session_ended_before_a_form_was_sent_is_led_back_to_the_form_and_told_so(web):
+    page = HTML | {"referer": "https://elsewhere.example/reporting/due?round=b"}
+    answer = await web.client().post("/reporting/notes", data={"note": "x"}, headers=page)
+    assert answer.headers["location"] == "/registration/sign-in?next=/reporting/due%3Fround%3Db&unsent=1"
+    assert "thidua-sent" not in answer.headers.get("set-cookie", "")
+
+
+async def test_a_form_that_was_taken_in_is_named_to_its_page_so_that_it_forgets_what_was_typed(web):
+    client = web.client(Role.CLERK)
+    answer = await client.post("/reporting/kept?round=b", data={"csrf": client.officer.csrf})
+    assert answer.headers["set-cookie"].startswith("thidua-sent=%2Freporting%2Fkept%3Fround%3Db; Path=/;")
+
+
 async def test_a_fragment_of_an_ended_session_offers_the_sign_in_without_leaving_the_page(web):
     answer = await web.client().get("/reporting/due", headers={"hx-request": "true"})
     assert answer.status_code == 401

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from services.evaluation import league, rankings, references
 from services.evaluation.league import View
 from services.evaluation.live import Feed, feed_of
+from services.evaluation.pages.rankings import READERS
 from shared import security
 from shared.security import Officer, SignedIn
 from shared.service import Here, Service
@@ -27,7 +28,7 @@ async def show(request: Request, officer: SignedIn, service: Here, view: Asked, 
         tables = await league.tables(session, found, officer, service.now(), view)
         frozen = await rankings.frozen(session, found.code)
     sees_all = officer.holds(*security.EVERYWHERE)
-    return render(request, "league.html", campaign=found, tables=tables, view=view, frozen=frozen, sees_all=sees_all)
+    return render(request, "league.html", campaign=found, tables=tables, view=view, frozen=frozen, sees_all=sees_all, may_export=officer.holds(*READERS))
 
 
 @router.get("/league/events")

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from services.evaluation import dossiers, references
+from services.evaluation import dossiers, references, steps
 from services.evaluation.records import closing_day
 from shared.messages import Fault, Message, NotFound
 from shared.security import SignedIn, must_see
@@ -24,4 +24,6 @@ async def show(request: Request, officer: SignedIn, service: Here, unit: str, ca
     if dossier.unit is None:
         raise NotFound(Fault("unit", Message("Không có đơn vị này trong phạm vi của đồng chí.")))
     grade = next((g for s in found.score_sheets for g in s.grades if dossier.row and g.code == dossier.row.grade), None)
-    return render(request, "unit.html", campaign=found, dossier=dossier, below=below, grade=grade)
+    sheet = found.sheet_of(dossier.row.cluster) if dossier.row else None
+    step = steps.next_step(sheet, dossier.row.score, dossier.lines) if sheet else None
+    return render(request, "unit.html", campaign=found, dossier=dossier, below=below, grade=grade, step=step)

@@ -66,8 +66,8 @@ async def listed(request: Request, officer: SignedIn, service: Here) -> HTMLResp
         campaign = await campaigns.chosen(session, query.get("campaign"))
         among = await visible_units(session, officer, local_date(service.now()))
         seen = await overview.of_registrations(session, campaign, among, local_date(service.now()))
-    rows = [row for row in seen.rows if _fits(row, query.get("status", ""), query.get("cluster", ""))]
-    chosen = {"status": query.get("status", ""), "cluster": query.get("cluster", "")}
+    chosen = {name: query.get(name, "") for name in ("status", "cluster", "search")}
+    rows = [row for row in seen.rows if _fits(row, **chosen)]
     drawn = _drawn(campaign, seen, language_of(request))
     first = rows if query.get("all") else rows[:SHOWN]
     return show(
@@ -90,8 +90,9 @@ def _drawn(campaign: Campaign, seen: overview.Overview, language: str) -> list[S
     ]
 
 
-def _fits(row: overview.Registration, status: str, cluster: str) -> bool:
-    return (not status or row.status == status) and (not cluster or row.cluster == cluster)
+def _fits(row: overview.Registration, status: str, cluster: str, search: str) -> bool:
+    found = directory.plain(search.strip()) in directory.plain(row.name)
+    return found and (not status or row.status == status) and (not cluster or row.cluster == cluster)
 
 
 @router.get("/participations/{id}")

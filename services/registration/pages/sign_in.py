@@ -23,7 +23,8 @@ router = APIRouter(route_class=StrictRoute)
 @router.get("/sign-in")
 async def form(request: Request, service: Here) -> HTMLResponse:
     """The form; in a demo, with its accounts."""
-    return show(request, "sign_in.html", **await _around(service), next=_inside(request.query_params.get("next", "")))
+    asked = request.query_params
+    return show(request, "sign_in.html", **await _around(service), next=_inside(asked.get("next", "")), unsent="unsent" in asked)
 
 
 @router.post("/sign-in", response_model=None)
@@ -38,7 +39,7 @@ async def sign_in(request: Request, service: Here) -> Response:
         officer = await sessions.sign_in(service.database, written.text("login"), str(written.form.get("password", "")), address, wall)
     except Refused as refused:
         around = await _around(service)
-        return show_again(request, "sign_in.html", refused, **around, next=_inside(written.text("next")), typed=written.form)
+        return show_again(request, "sign_in.html", refused, **around, next=_inside(written.text("next")), unsent=False, typed=written.form)
     async with service.database.write() as session:
         await keys.publish(session, service.extras["signing_key"], wall, service.now())
     response = go(_inside(written.text("next")) or home_of(officer))

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.reporting import discrepancies, duties, observations, participants
+from services.reporting import discrepancies, duties, observations, participants, rounds
 from services.reporting.pages.words import KINDS, STANDINGS
 from shared import security, units
 from shared.clock import local_date
@@ -34,6 +34,14 @@ async def due(request: Request, here: Here, officer: SignedIn, campaign: Campaig
         request, "due.html", campaign=found, unit=unit, takes_part=takes_part, duties=listed, next=duties.next_round(found, now),
         discrepancies=waiting, standings=STANDINGS, may_write=officer.holds(Role.CLERK, Role.HEAD),
     )  # fmt: skip
+
+
+@router.get("/fragments/left/{round}")
+async def left_fragment(request: Request, here: Here, _: SignedIn, round: str, campaign: Campaign = "") -> HTMLResponse:
+    """What a round's deadline leaves, for a page that stands open until then."""
+    async with here.database.read() as session:
+        found = await participants.campaign_named(session, campaign)
+    return render(request, "time_left.html", round=rounds.find(found, round))
 
 
 @router.get("/fragments/units/{unit}")

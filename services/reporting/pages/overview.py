@@ -63,6 +63,20 @@ async def show(
     )  # fmt: skip
 
 
+@router.get("/fragments/round")
+async def round_fragment(request: Request, here: Here, officer: SignedIn, campaign: Campaign = "") -> HTMLResponse:
+    """How the round that opened last stands, by cluster; part of the leader's page."""
+    now, language = here.now(), language_of(request)
+    async with here.database.read() as session:
+        found = await participants.campaign_named(session, campaign)
+        chosen = _current(found, now)
+        visible = await security.visible_units(session, officer, local_date(now))
+        lines = [line for line in await completeness.lines(session, found, now, [chosen]) if visible is None or line.unit in visible]
+    titles = {c.code: c.title.in_language(language) for c in found.clusters}
+    stacks = _stacks(lines, lambda line: titles.get(line.cluster, line.cluster), language)
+    return render(request, "round_fragment.html", campaign=found, round=chosen, counts=completeness.tally(lines), stacks=stacks)
+
+
 def _current(campaign: movement.Campaign, now: datetime) -> Round:
     """The round that opened last; before any did, the first."""
     opened = [round for round in campaign.rounds if round.opens_at <= now]
@@ -130,10 +144,11 @@ async def open_round(request: Request, here: Here, officer: SignedIn, campaign: 
 
 async def _opening_form(session: ReadSession, typed: dict[str, str], here: Here, campaign: str) -> OpeningForm:
     reading = Reading(typed)
-    round, until, reason = reading.text("round", limit=64), reading.day("until"), reading.text("reason")
+    named, round = reading.text("unit", limit=64), reading.text("round", limit=64)
+    until, reason = reading.day("until"), reading.text("reason")
     reading.done()
     found = await participants.campaign_named(session, campaign)
-    unit = await participants.identify(session, typed.get("unit", ""), local_date(here.now()))
+    unit = await participants.identify(session, named, local_date(here.now()))
     instant = datetime.combine(until or local_date(here.now()), CLOSING_TIME, LOCAL)
     return OpeningForm(found, unit, rounds.find(found, round), instant, reason)
 

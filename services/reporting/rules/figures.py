@@ -95,7 +95,7 @@ def measure_faults(field: str, figure: Figure, known: Known) -> Iterator[Fault]:
         yield Fault(f"{field}.value", Message("Chỉ tiêu này đếm bằng số nguyên."), Message("Hãy bỏ phần thập phân."))
     low, high = indicator.lower, indicator.upper
     if (low is not None and value < low) or (high is not None and value > high):
-        yield Fault(f"{field}.value", Message("Giá trị nằm ngoài khoảng cho phép."), _range(low, high))
+        yield Fault(f"{field}.value", Message("Giá trị nằm ngoài khoảng cho phép."), range_of(low, high))
 
 
 def looks_odd(figure: Figure, known: Known) -> bool:
@@ -146,7 +146,10 @@ def _unassigned(field: str, code: str) -> Fault:
     )
 
 
-def _range(low: Decimal | None, high: Decimal | None) -> Message:
+def range_of(low: Decimal | None, high: Decimal | None) -> Message:
+    """What to write where a number is bounded, or by nothing."""
+    if low is None and high is None:
+        return Message("Hãy ghi một số; chưa có số liệu thì để trống.")
     if low is None:
         return Message("Hãy ghi số không quá {high}.", high=written(high))
     if high is None:
@@ -161,12 +164,13 @@ def written(value: Decimal | None) -> str:
 
 def _as_of_faults(field: str, as_of: date, round: Round, today: date) -> Iterator[Fault]:
     if as_of > today:
-        yield Fault(field, Message("Ngày số liệu ở tương lai."), _window(round))
+        yield Fault(field, Message("Ngày số liệu ở tương lai."), window_of(round))
     elif not round.window_start <= as_of <= round.cutoff:
-        yield Fault(field, Message("Ngày số liệu không thuộc kỳ này."), _window(round))
+        yield Fault(field, Message("Ngày số liệu không thuộc kỳ này."), window_of(round))
 
 
-def _window(round: Round) -> Message:
+def window_of(round: Round) -> Message:
+    """What to write where a day of the round is wanted."""
     return Message(
         "Hãy ghi một ngày từ {start} đến {cutoff}.",
         start=f"{round.window_start:%d/%m/%Y}", cutoff=f"{round.cutoff:%d/%m/%Y}",

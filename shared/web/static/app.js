@@ -35,16 +35,47 @@
     if (here) { ways.scrollLeft = here.offsetLeft - ways.offsetLeft - 24; }
   });
 
-  // A form sent twice by an impatient click is sent once; the button wakes up again if the page is restored.
+  // What happens to a form that was sent is said beside its button, in the words of the page (data-sending, data-slow, data-offline).
+  const say = (form, what) => {
+    const line = form.querySelector(".sending") ?? Object.assign(document.createElement("p"), { className: "sending ask" });
+    line.setAttribute("role", "status");
+    line.textContent = document.body.dataset[what];
+    (form.querySelector(".buttons") ?? form).append(line);
+  };
+
+  // A form sent twice by an impatient click is sent once. On a slow network it may be sent again after a while: whoever stopped the
+  // sending must not sit before a dead button. Without a network it is not sent at all, for then the browser would put its own page here.
+  // A button that brings a file (data-download) leaves the form as it is, and nobody is asked whether to leave a page that stays.
+  const SOON = 1000;
+  const SLOW = 20000;
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post" || event.defaultPrevented) { return; }
-    if (form.dataset.sent) { event.preventDefault(); return; }
+    if (event.submitter?.matches("[data-download]")) {
+      if (unsaved.delete(form)) { setTimeout(() => { unsaved.add(form); }, SOON); }
+      return;
+    }
+    if (form.dataset.sent || !navigator.onLine) {
+      event.preventDefault();
+      if (!navigator.onLine) { say(form, "offline"); }
+      return;
+    }
     form.dataset.sent = "yes";
     unsaved.delete(form);
+    setTimeout(say, SOON, form, "sending");
+    setTimeout(() => { delete form.dataset.sent; say(form, "slow"); }, SLOW);
+  });
+
+  // A lost connection is said at once, not at the next click, and taken back when it is there again.
+  const lost = Object.assign(document.createElement("p"), { className: "ask" });
+  lost.setAttribute("role", "status");
+  window.addEventListener("offline", () => { lost.textContent = document.body.dataset.offline; document.querySelector("main").prepend(lost); });
+  window.addEventListener("online", () => {
+    lost.remove();
+    document.querySelectorAll(".sending").forEach((line) => { line.remove(); });
   });
   window.addEventListener("pageshow", () => {
-    document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
+    document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; form.querySelector(".sending")?.remove(); });
   });
 
   // Leaving a form marked data-keep with typed but unsent values asks first.
