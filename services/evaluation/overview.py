@@ -31,7 +31,7 @@ class Due(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """How many units turned red and how many are red no longer, since an instant; none beyond `MANY` are counted."""
+    """How many units turned red and how many are red no longer, since an instant; one more than `MANY` stands for more than so many."""
 
     since: datetime
     turned: int
@@ -78,6 +78,6 @@ def _due(campaign: Campaign, counted: Sequence[Any], now: datetime) -> Due | Non
 async def _changes(session: ReadSession, campaign: Campaign, now: datetime, since: datetime) -> Changes:
     counts = []
     for kind in CHANGED:
-        some = select(signals.c.unit).where(*conditions(campaign, kind, now, since)).limit(MANY).subquery()
+        some = select(signals.c.unit).where(*conditions(campaign, kind, now, since)).limit(MANY + 1).subquery()
         counts.append(int(await session.scalar(select(func.count()).select_from(some)) or 0))
     return Changes(since, *counts)

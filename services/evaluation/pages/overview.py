@@ -36,7 +36,7 @@ async def show(request: Request, officer: SignedIn, service: Here, campaign: str
         seen = await overview.of(session, found, service.now())
         frozen = await rankings.frozen(session, found.code)
     stacks = _stacks(found, seen, language_of(request))
-    return render(request, "overview.html", campaign=found, seen=seen, frozen=frozen, stacks=stacks)
+    return render(request, "overview.html", campaign=found, seen=seen, frozen=frozen, stacks=stacks, many=overview.MANY)
 
 
 def _stacks(campaign: Campaign, seen: overview.Overview, language: str) -> list[Stack]:
