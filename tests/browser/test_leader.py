@@ -53,12 +53,12 @@ class Desk:
     def __init__(self, chromium: Browser, address: str, token: str) -> None:
         self.chromium, self.address, self.token = chromium, address, token
 
-    async def look(self, width: int, height: int, *, scripts: bool = True) -> Page:
-        """The leader's page."""
+    async def look(self, width: int, height: int, *, at: str = "overview", scripts: bool = True) -> Page:
+        """The leader's page, or another."""
         context = await self.chromium.new_context(viewport={"width": width, "height": height}, locale="vi-VN", java_script_enabled=scripts)
         await context.add_cookies([{"name": PLAIN_COOKIE, "value": self.token, "url": self.address}])
         page = await context.new_page()
-        await page.goto(f"{self.address}/evaluation/overview")
+        await page.goto(f"{self.address}/evaluation/{at}")
         return page
 
 
@@ -110,3 +110,15 @@ async def test_it_is_printed_on_one_sheet_and_needs_no_script(desk):
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == 1
     await page.locator("ol.brief a").first.click()
     assert await page.locator("h1").inner_text() == "Unit c0-1", "the line leads to the unit that is farthest from its target"
+
+
+async def test_a_printed_league_is_a_table_that_says_as_of_when_and_by_which_rules(desk):
+    page = await desk.look(624, 971, at="league")
+    assert not await page.is_visible(".printed"), "on the screen it stands elsewhere"
+    await page.emulate_media(media="print")
+    assert "Tính đến 09:00 ngày 20/08/2023" in await page.locator(".printed").inner_text()
+    assert await page.locator("thead").first.evaluate("e => getComputedStyle(e).display") == "table-header-group", "the head stands on each sheet"
+    heights = await page.evaluate("[...document.querySelectorAll('table.ranks tbody tr')].map(e => e.getBoundingClientRect().height)")
+    assert max(heights) < 30, "a line for each unit"
+    assert await page.evaluate("document.documentElement.scrollWidth") == 624
+    assert not await page.is_visible(".ways")
