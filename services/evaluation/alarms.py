@@ -34,19 +34,23 @@ class Told:
         return str(uuid.uuid5(NAMES, "|".join((kind, *self.about.values(), indicator, since))))
 
 
-async def settle(told: Told, campaign: Campaign, record: Record, warned: Iterable[Any], found: Iterable[Any]) -> None:
+async def settle(
+    told: Told, campaign: Campaign, record: Record, warned: Iterable[Any], found: Iterable[Any]
+) -> dict[str, Watch]:
     """Raise, clear, find and lose what the unit's figures and targets call for now. Where a level is only to be kept, nobody leads.
 
-    `warned`, `found`: what was told of the unit before, open or closed.
+    `warned`, `found`: what was told of the unit before, open or closed. Returns what is watched, by indicator.
     """
+    watched: dict[str, Watch] = {}
     kept = {criterion.indicator for criterion in record.sheet.criteria if criterion.method == "keep"}
     for code, targets in record.facts.targets.items():
         indicator = campaign.indicator(code)
         if indicator is None:
             continue
-        seen = watch(campaign, indicator, targets, record.facts.figures.get(code, ()))
+        seen = watched[code] = watch(campaign, indicator, targets, record.facts.figures.get(code, ()))
         await _warn(told, code, seen, {row.warning: row for row in warned if row.indicator == code})
         await _lead(told, code, None if code in kept else seen.lead, {row.finding: row for row in found if row.indicator == code})
+    return watched
 
 
 async def _warn(told: Told, indicator: str, seen: Watch, rows: dict[str, Any]) -> None:

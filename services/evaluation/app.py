@@ -12,5 +12,5 @@ from shared.web import site
 
 def create_app(settings: Settings) -> FastAPI:
     """Pages and API of evaluation."""
-    service = Service("evaluation", settings, subscribers.hears, jobs=[live.follow, mending.mend_standings])
+    service = Service("evaluation", settings, subscribers.hears, jobs=[live.follow, mending.mend_places])
     return site.create(service, [pages.router, api.router], Path(__file__).parent / "templates")

@@ -32,16 +32,12 @@ Lag = Callable[[], Awaitable[Mapping[str, int]]]
 
 
 class Precondition(NamedTuple):
-    """One thing to look at before a freeze: what, whether it holds, whether the freeze is refused without it, and what is left to do.
-
-    `short` names what is left, for a page that only counts.
-    """
+    """One thing to look at before a freeze: what, whether it holds, whether the freeze is refused without it, and what is left to do."""
 
     text: Message
     met: bool
     binding: bool = True
     left: int = 0
-    short: Message | None = None
 
 
 async def preconditions(session: ReadSession, campaign: Campaign, waiting: int) -> list[Precondition]:
@@ -54,10 +50,10 @@ async def preconditions(session: ReadSession, campaign: Campaign, waiting: int) 
         Precondition(Message("Phong trào đã kết thúc và chưa xếp hạng"), phase in {Phase.CLOSED, Phase.REVIEWING}),
         Precondition(Message("Mọi kỳ báo cáo đã đóng"), not incomplete, left=incomplete),
         Precondition(Message("Mọi sự kiện đã được xử lý"), not waiting, left=waiting),
-        Precondition(Message("Hội đồng đã chấm đủ tiêu chí định tính"), not missing, binding=False, left=missing, short=Message("Mức Hội đồng chưa chấm")),
-        Precondition(Message("Không còn số liệu đang đối chiếu"), not disputed, binding=False, left=disputed, short=Message("Số liệu đang đối chiếu")),
-        Precondition(Message("Không còn đơn vị tạm dừng xét"), not held, binding=False, left=held, short=Message("Đơn vị tạm dừng xét")),
-        Precondition(Message("Không có sự kiện lỗi nào bị để lại"), not dead, binding=False, left=dead, short=Message("Sự kiện lỗi")),
+        Precondition(Message("Hội đồng đã chấm đủ tiêu chí định tính"), not missing, binding=False, left=missing),
+        Precondition(Message("Không còn số liệu đang đối chiếu"), not disputed, binding=False, left=disputed),
+        Precondition(Message("Không còn đơn vị tạm dừng xét"), not held, binding=False, left=held),
+        Precondition(Message("Không có sự kiện lỗi nào bị để lại"), not dead, binding=False, left=dead),
     ]
 
 

@@ -1,6 +1,6 @@
 """League tables: each cluster's places with what a reader compares, cut to what the reader may see and to a page of a big cluster."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -101,6 +101,25 @@ async def tables(
     ]
 
 
+async def every_row(
+    session: ReadSession, campaign: Campaign, officer: Officer, now: datetime, view: View
+) -> AsyncIterator[tuple[Cluster, Row]]:
+    """Every line of the same tables, big ones too, in the order asked for; so many are held at a time as make a page of a whole cluster."""
+    reader = await _Reader.of(session, campaign, officer)
+    codes = await reader.clusters()
+    for cluster in (c for c in campaign.clusters if c.code in codes and view.cluster in {"", c.code}):
+        after, places = None, list[RankedUnit]()
+        while after is None or len(places) == WHOLE:
+            asked = Asked(view.order, WHOLE, after, view.search)
+            places = await reader.places.page(cluster.code, reader.among_of(cluster), asked)
+            if not places:
+                break
+            after = Mark.of(places[-1])
+            known = await _Known.read(session, campaign, now, {p.unit for p in places})
+            for row in known.rows(places):
+                yield cluster, row
+
+
 class _Reader(NamedTuple):
     """Whose places an officer sees: everybody's, or the own unit's and those below; a cluster's head also that cluster's."""
 
@@ -122,9 +141,13 @@ class _Reader(NamedTuple):
         found = await self.places.clusters(self.among)
         return found | {self.heads} if self.heads and self.heads in self.places.members else found
 
+    def among_of(self, cluster: Cluster) -> Among:
+        """Whose places the officer sees in a cluster."""
+        return None if cluster.code == self.heads else self.among
+
     async def cut(self, cluster: Cluster, view: View, *, alone: bool) -> _Cut:
         """A small cluster's places all; of a big one a page or, beside others, the first few."""
-        among = None if cluster.code == self.heads else self.among
+        among = self.among_of(cluster)
         big = self.places.members.get(cluster.code, 0) > WHOLE
         size = WHOLE if not big else PAGE if alone or view.cluster else TOP
         looked_at = view if view.cluster == cluster.code or alone else View(view.order)

@@ -1,14 +1,14 @@
-"""Scores without a standing of their revision: a version that kept no standings changed them while it ran beside this one."""
+"""Scores without a standing or a signal of their revision: a version that kept none changed them, before this one or beside it."""
 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import and_, select, tuple_
+from sqlalchemy import and_, or_, select, tuple_
 
 from services.evaluation import scores
 from services.evaluation.models import scores as scores_table
-from services.evaluation.models import standings
+from services.evaluation.models import signals, standings
 from shared.database import CHUNK, Database
 from shared.inbox import lock
 from shared.service import Service
@@ -17,7 +17,7 @@ AGAIN_SECONDS = 3600.0
 """One look reads every score's key: a second for a million."""
 
 
-async def mend_standings(service: Service) -> None:
+async def mend_places(service: Service) -> None:
     """A job of the service: look at the start, then now and again."""
     while True:
         await mend(service.database, service.now)
@@ -25,7 +25,7 @@ async def mend_standings(service: Service) -> None:
 
 
 async def mend(database: Database, now: Callable[[], datetime]) -> int:
-    """Settle again every score whose standing is missing or of another revision; returns how many there were."""
+    """Settle again every score whose standing or signal is missing or of another revision; returns how many there were."""
     last, number = ("", ""), 0
     while found := await _after(database, last):
         last, number = found[-1], number + len(found)
@@ -39,13 +39,10 @@ async def mend(database: Database, now: Callable[[], datetime]) -> int:
 
 
 async def _after(database: Database, last: tuple[str, str]) -> list[tuple[str, str]]:
-    t, s = scores_table, standings
-    query = (
-        select(t.c.campaign, t.c.unit)
-        .outerjoin(s, and_(s.c.campaign == t.c.campaign, s.c.unit == t.c.unit))
-        .where(s.c.revision.is_distinct_from(t.c.revision), tuple_(t.c.campaign, t.c.unit) > tuple_(*last))
-        .order_by(t.c.campaign, t.c.unit)
-        .limit(CHUNK)
-    )
+    t = scores_table
+    query = select(t.c.campaign, t.c.unit).where(tuple_(t.c.campaign, t.c.unit) > tuple_(*last))
+    for kept in (standings, signals):
+        query = query.outerjoin(kept, and_(kept.c.campaign == t.c.campaign, kept.c.unit == t.c.unit))
+    stale = or_(*(kept.c.revision.is_distinct_from(t.c.revision) for kept in (standings, signals)))
     async with database.read() as session:
-        return [(row.campaign, row.unit) for row in await session.execute(query)]
+        return [(row.campaign, row.unit) for row in await session.execute(query.where(stale).order_by(t.c.campaign, t.c.unit).limit(CHUNK))]

@@ -144,6 +144,36 @@ score_buckets = Table(  # how many named units stand in each bucket of a cluster
     Column("competing", Integer, nullable=False),
     Column("on_hold", Integer, nullable=False),
 )
+signals = Table(  # what each unit shows a leader, the farthest target in hundredths of a percent, the place of the newest reported round
+    "signals", metadata, *_key("campaign", "unit"),
+    Column("revision", Integer, nullable=False),
+    Column("cluster", CODE, nullable=False),
+    Column("colour", String(12), nullable=False),
+    Column("was", String(12)),
+    Column("since", Instant, nullable=False),
+    Column("indicator", CODE),
+    Column("worst", Integer, nullable=False),
+    Column("warnings", Integer, nullable=False),
+    Column("unexplained", Integer, nullable=False),
+    Column("unknown", Integer, nullable=False),
+    Column("reported", Integer, nullable=False),
+    Column("on_hold", Boolean, nullable=False),
+    Index("signals_worst", "campaign", "colour", "worst", "unit"),
+    Index("signals_since", "campaign", "colour", "since", "unit"),
+    Index("signals_left", "campaign", "was", "since", "unit"),
+    Index("signals_reported", "campaign", "on_hold", "reported", "unit"),
+    Index("signals_unexplained", "campaign", "unexplained", "unit"),
+)
+signal_counts = Table(  # how many units of a cluster show a colour, reported last for which round, and how many warnings they have open
+    "signal_counts", metadata, *_key("campaign"),
+    Column("cluster", CODE, primary_key=True),
+    Column("colour", String(12), primary_key=True),
+    Column("reported", Integer, primary_key=True, autoincrement=False),
+    Column("on_hold", Boolean, primary_key=True, autoincrement=False),
+    Column("units", Integer, nullable=False),
+    Column("warnings", Integer, nullable=False),
+    Column("unexplained", Integer, nullable=False),
+)
 score_history = Table(
     "score_history", metadata, *_key("campaign", "unit"),
     Column("revision", Integer, primary_key=True, autoincrement=False),

@@ -1,75 +1,83 @@
-"""The whole movement in one look: which units are in trouble, and how each cluster stands, counted by the database."""
+"""A leader's minute: how many units show which colour, the deadline ahead, who is silent, what changed; counts kept ready, lists cut short."""
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from services.evaluation import alarms
-from services.evaluation.models import scores
+from services.evaluation.models import signal_counts, signals
+from services.evaluation.scoring.signals import Colour
+from services.evaluation.watchlists import Kind, Listing, conditions, last_deadline, listing, round_asked
 from shared.database import ReadSession
-from shared.events.campaign import Campaign, Cluster
+from shared.events.campaign import Campaign, Cluster, Round
 
-SHOWN = 5
-"""Units in trouble on the first page; the others are one click away."""
-
-
-class Trouble(NamedTuple):
-    """A unit with open warnings: how many, and the one farthest from its target."""
-
-    unit: str
-    warnings: int
-    worst: Any
+LISTED = 5
+MANY = 1000
+"""Changes are counted up to here: beyond, "more than so many" says enough."""
+DAY = timedelta(days=1)
+CHANGED = (Kind.TURNED_RED, Kind.LEFT_RED)
 
 
-class Troubles(NamedTuple):
-    """Units in trouble, those with the most warnings first, of them the farthest from a target; and how many there are in all."""
+class Due(NamedTuple):
+    """The round that runs, else the next, else the last. `expected` units are not on hold and owe a report; `missing` of them have none
+    accepted for it or a later one.
+    """
 
-    worst: list[Trouble]
-    units: int
-    warnings: int
-
-
-class Standing(NamedTuple):
-    """How many units of a cluster have each grade (by its code), and how many are on hold and have none that counts."""
-
-    cluster: Cluster
-    grades: dict[str, int]
-    on_hold: int
-
-    @property
-    def scored(self) -> int:
-        """The cluster's units with a score, those on hold among them."""
-        return sum(self.grades.values()) + self.on_hold
+    round: Round
+    expected: int
+    missing: int
 
 
-async def troubles(session: ReadSession, campaign: Campaign) -> Troubles:
-    """Who needs help first."""
-    found = await alarms.open_warnings(session, campaign.code, None)
-    units = _by_unit(found)
-    return Troubles(units[:SHOWN], len(units), len(found))
+class Changes(NamedTuple):
+    """How many units turned red and how many are red no longer, since an instant; one more than `MANY` stands for more than so many."""
+
+    since: datetime
+    turned: int
+    left: int
 
 
-def _by_unit(rows: Iterable[Any]) -> list[Trouble]:
-    ordered = sorted(rows, key=lambda row: (row.unit, row.percent))
-    units = [Trouble(unit, len(found), found[0]) for unit, found in ((unit, list(of)) for unit, of in groupby(ordered, lambda row: row.unit))]
-    return sorted(units, key=lambda unit: (-unit.warnings, unit.worst.percent, unit.unit))
+class Overview(NamedTuple):
+    """All of a leader's page; `clusters`: how many units of each show which colour, `unexplained`: warnings without a word."""
+
+    colours: Mapping[Colour, int]
+    clusters: Sequence[tuple[Cluster, Mapping[Colour, int]]]
+    unexplained: int
+    due: Due | None
+    changes: Sequence[Changes]
+    lists: Mapping[Kind, Listing]
 
 
-async def standings(session: ReadSession, campaign: Campaign) -> list[Standing]:
-    """Each cluster that has scores, in the campaign's order."""
-    query = (
-        select(scores.c.cluster, scores.c.on_hold, scores.c.grade, func.count().label("number"))
-        .where(scores.c.campaign == campaign.code)
-        .group_by(scores.c.cluster, scores.c.on_hold, scores.c.grade)
+async def of(session: ReadSession, campaign: Campaign, now: datetime) -> Overview:
+    """What a leader sees now; it costs the same however many units there are."""
+    counted = list(await session.execute(select(signal_counts).where(signal_counts.c.campaign == campaign.code)))
+    colours, by_cluster = Counter[Colour](), {cluster.code: Counter[Colour]() for cluster in campaign.clusters}
+    for row in counted:
+        colours[Colour(row.colour)] += row.units
+        by_cluster.setdefault(row.cluster, Counter())[Colour(row.colour)] += row.units
+    return Overview(
+        colours=colours,
+        clusters=[(cluster, by_cluster[cluster.code]) for cluster in campaign.clusters if by_cluster[cluster.code].total()],
+        unexplained=sum(row.unexplained for row in counted),
+        due=_due(campaign, counted, now),
+        changes=[await _changes(session, campaign, now, since) for since in (now - DAY, last_deadline(campaign, now))],
+        lists={kind: await listing(session, campaign, kind, now, size=LISTED) for kind in (Kind.RED, Kind.SILENT, Kind.UNEXPLAINED, *CHANGED)},
     )
-    rows = list(await session.execute(query))
-    present = {row.cluster for row in rows}
-    return [_standing(cluster, [row for row in rows if row.cluster == cluster.code]) for cluster in campaign.clusters if cluster.code in present]
 
 
-def _standing(cluster: Cluster, rows: list[Any]) -> Standing:
-    return Standing(
-        cluster, {row.grade or "": row.number for row in rows if not row.on_hold}, sum(row.number for row in rows if row.on_hold)
-    )
+def _due(campaign: Campaign, counted: Sequence[Any], now: datetime) -> Due | None:
+    asked = round_asked(campaign, now)
+    if asked is None:
+        return None
+    owing = [row for row in counted if not row.on_hold]
+    silent = sum(row.units for row in owing if row.reported < campaign.rounds.index(asked))
+    return Due(asked, sum(row.units for row in owing), silent)
+
+
+async def _changes(session: ReadSession, campaign: Campaign, now: datetime, since: datetime) -> Changes:
+    counts = []
+    for kind in CHANGED:
+        some = select(signals.c.unit).where(*conditions(campaign, kind, now, since)).limit(MANY + 1).subquery()
+        counts.append(int(await session.scalar(select(func.count()).select_from(some)) or 0))
+    return Changes(since, *counts)

@@ -111,6 +111,14 @@ class Places:
         ]
         return [*before, *own, *behind]
 
+    async def above(self, cluster: str, place: RankedUnit) -> RankedUnit | None:
+        """Who competes next above a place with a higher score, with its rank; None above the first."""
+        mark = Mark.of(place)
+        better = tuple_(standings.c.bucket, standings.c.key) < tuple_(mark.bucket, mark.key)
+        query = self._those(None).where(standings.c.cluster == cluster, standings.c.on_hold.is_(False), better)
+        found = await self._read(query.order_by(*_columns("worst")).limit(1))
+        return found[0] if found else None
+
     async def of(self, among: Collection[str]) -> dict[str, RankedUnit]:
         """The places of a few units, by unit."""
         return {place.unit: place for place in await self._read(self._those(None).where(one_of(standings.c.unit, among)))}

@@ -27,13 +27,16 @@ MISSED = 0
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A participating unit: its cluster, sheet and facts, whether it is on hold, the newest report revision that counts."""
+    """A participating unit: its cluster, sheet and facts, whether it is on hold, the newest report revision that counts, and the place
+    among the campaign's rounds of the newest one with an accepted report (-1: none).
+    """
 
     cluster: str
     sheet: ScoreSheet
     facts: Facts
     on_hold: bool
     report_revision: int
+    reported: int
 
 
 def closing_day(campaign: Campaign) -> date:
@@ -64,8 +67,9 @@ async def of_units(session: ReadSession, campaign: Campaign, among: Sequence[str
             works_below=await _works_below(session, campaign, unit, sheet),
             **_entered(rows[entries][unit]),
         )
-        counted = [row.revision for row in newest(reported).values()]
-        found[unit] = Record(members[unit].cluster, sheet, facts, unit in held, max(counted, default=0))
+        current = newest(reported)
+        counted = max((row.revision for row in current.values()), default=0)
+        found[unit] = Record(members[unit].cluster, sheet, facts, unit in held, counted, _last_reported(campaign, current))
     return found
 
 
@@ -125,8 +129,14 @@ def figures_of(campaign: Campaign, reported: Iterable[Any]) -> dict[str, list[Fi
     return found
 
 
+def _last_reported(campaign: Campaign, current: Mapping[str, Any]) -> int:
+    codes = [r.code for r in campaign.rounds]
+    return max((codes.index(code) for code, row in current.items() if row.status == "accepted" and code in codes), default=-1)
+
+
 def _figure(row: Any, value: Mapping[str, Any]) -> Figure:
-    return Figure(row.round, Decimal(value["value"]), value["kind"], date.fromisoformat(value["as_of"]), row.revision)
+    day = date.fromisoformat(value["as_of"])
+    return Figure(row.round, Decimal(value["value"]), value["kind"], day, row.revision, value.get("note", ""))
 
 
 def punctuality_of(reported: Iterable[Any]) -> Punctuality:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.evaluation import alarms, records, standings
+from services.evaluation import alarms, records, signals, standings
 from services.evaluation.models import findings, score_history, scores, warnings
+from services.evaluation.models import signals as signals_table
 from services.evaluation.models import standings as standings_table
 from services.evaluation.records import Record
 from services.evaluation.scoring.exact import canonical, decimal, written
 from services.evaluation.scoring.sheet import Assessment, assess
+from services.evaluation.scoring.signals import signal_of
 from shared import campaigns, outbox
 from shared.database import ReadSession, WriteSession, insert_later, upsert_later
 from shared.events.campaign import Campaign
@@ -27,7 +29,8 @@ def key_of(campaign: str, unit: str) -> str:
 class Known:
     """All that is known of a unit now, and what was told of it before: its last score (None: none yet), its warnings and findings.
 
-    `standing`: how that score stands in its cluster (None: not yet); `name`: by which a ranking names the unit (None: no identifier known).
+    `standing`: how that score stands in its cluster (None: not yet); `shown`: its signal (None: none yet); `name`: by which a ranking
+    names the unit (None: no identifier known).
     """
 
     campaign: Campaign
@@ -35,6 +38,7 @@ class Known:
     record: Record
     last: Any
     standing: Any
+    shown: Any
     name: str | None
     warned: Sequence[Any]
     found: Sequence[Any]
@@ -59,10 +63,13 @@ async def _known(session: ReadSession, campaign: Campaign, among: Sequence[str])
     known = await records.of_units(session, campaign, among)
     last = {row.unit: row for row in await records.about(session, scores, campaign.code, known)}
     stood = {row.unit: row for row in await records.about(session, standings_table, campaign.code, known)}
+    shown = {row.unit: row for row in await records.about(session, signals_table, campaign.code, known)}
     named = await _names(session, campaign, known, stood)
     warned, found = [await records.by_unit(session, table, campaign.code, known) for table in (warnings, findings)]
     return [
-        Known(campaign, unit, record, last.get(unit), stood.get(unit), named.get(unit), warned[unit], found[unit])
+        Known(
+            campaign, unit, record, last.get(unit), stood.get(unit), shown.get(unit), named.get(unit), warned[unit], found[unit]
+        )
         for unit, record in known.items()
     ]
 
@@ -88,9 +95,12 @@ async def settle(session: WriteSession, known: Known, now: datetime, cause: str 
         row |= {"revision": known.last.revision + 1 if known.last else 1, "at": now}
         _keep(session, row, cause)
         await outbox.record(session, _told(row), now)
-    standings.keep(session, {"revision": known.last.revision if known.last else 1} | row, known.name, known.standing)
+    row = {"revision": known.last.revision if known.last else 1} | row
+    standings.keep(session, row, known.name, known.standing)
     told = alarms.Told(session, known.campaign.code, known.unit, now)
-    await alarms.settle(told, known.campaign, known.record, known.warned, known.found)
+    watched = await alarms.settle(told, known.campaign, known.record, known.warned, known.found)
+    seen = signals.Seen(signal_of(watched, known.record.facts.figures), known.record.reported, known.record.on_hold)
+    signals.keep(session, row, seen, known.shown, now)
 
 
 def _row(known: Known, assessment: Assessment) -> dict[str, Any]:

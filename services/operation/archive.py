@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -22,13 +21,13 @@ from shared.database import ReadSession
 from shared.events.campaign import Campaign, Phase
 from shared.messages import Refused
 from shared.settings import SERVICES, Settings
+from shared.spreadsheets import harmless
 
 FINISHED = {Phase.RANKED, Phase.HONOURED, Phase.ARCHIVED}
 CHILDREN = {"report_versions": ("reports", "report"), "report_values": ("reports", "report"), "deliveries": ("letters", "letter")}
 """Tables whose rows belong to a campaign through another table's key."""
 WHOLE = {"known_units", "known_unit_versions", "known_unit_identifiers", "audit"}
 NO_RECORDS = {"outbox", "inbox", "dead_letters", "handled_ticks"}
-FORMULA = re.compile(r"[=+@\t\r]|-(?![\d.,]+$)")
 ABOUT = """\
 HỒ SƠ LƯU TRỮ PHONG TRÀO {code} – {title}
 Archive of the movement {code}
@@ -102,8 +101,8 @@ def _of_campaign(tables: dict[str, Table], table: Table, campaign: str) -> Colum
 
 def _cell(value: Any) -> str:
     """A value as a spreadsheet may open it: text that would be a formula there begins with an apostrophe."""
-    if isinstance(value, str) and FORMULA.match(value):
-        return f"'{value}"
+    if isinstance(value, str):
+        return harmless(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else "" if value is None else str(value)

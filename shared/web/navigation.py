@@ -20,7 +20,7 @@ class Way(NamedTuple):
 
 WAYS = (
     Way("/reporting/due", Message("Việc cần làm"), (Role.CLERK, Role.HEAD)),
-    Way("/evaluation/overview", Message("Toàn cảnh"), (*COUNCIL, Role.AUDITOR)),
+    Way("/evaluation/overview", Message("Tổng quan"), (*COUNCIL, Role.AUDITOR)),
     Way("/evaluation/league", Message("Bảng xếp hạng"), (*COUNCIL, Role.CLUSTER_HEAD, Role.AUDITOR)),
     Way("/evaluation/units/{unit}", Message("Đơn vị của tôi"), UNIT),
     Way("/evaluation/league", Message("Bảng xếp hạng"), (Role.CLERK, Role.HEAD)),

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
@@ -11,14 +10,11 @@ from fastapi import Response
 from openpyxl import Workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from shared import numbers
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-TITLE_LIMIT = 31
-"""So many letters has the name of a sheet at most."""
 TEXT_LIMIT = 32_000
 """Characters: a cell holds 32,767."""
 DIGITS = 15
@@ -48,25 +44,6 @@ def put(sheet: Worksheet, line: int, column: int, value: Value, *, bold: bool = 
     return cell
 
 
-def table(book: Workbook, title: str, notes: Sequence[str], head: Sequence[str], rows: Iterable[Sequence[Value]]) -> Worksheet:
-    """A sheet of its own with a table under some lines of notes; returns it."""
-    name = "".join(letter for letter in title if letter not in "[]:*?/\\")
-    sheet: Worksheet = book.create_sheet(f"{len(book.sheetnames) + 1}. {name}"[:TITLE_LIMIT])
-    for line, values in enumerate([[title], *([note] for note in notes), [], head, *rows], 1):
-        for column, value in enumerate(values, 1):
-            put(sheet, line, column, value, bold=line in {1, len(notes) + 3})
-    for column, words in enumerate(head, 1):
-        sheet.column_dimensions[get_column_letter(column)].width = max(12, min(len(words) + 4, 40))
-    return sheet
-
-
-def empty() -> Workbook:
-    """A workbook without the sheet that a new one has."""
-    book = Workbook()
-    book.remove(book.worksheets[0])
-    return book
-
-
 def packed(book: Workbook) -> bytes:
     """The workbook as a file's bytes."""
     content = io.BytesIO()
@@ -78,8 +55,3 @@ def packed(book: Workbook) -> bytes:
 def as_file(content: bytes, name: str) -> Response:
     """A workbook's bytes as a file to keep."""
     return Response(content, media_type=XLSX, headers={"content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}.xlsx"})
-
-
-def answer(book: Workbook, name: str) -> Response:
-    """The workbook as a file to keep."""
-    return as_file(packed(book), name)

@@ -19,8 +19,8 @@ PAGES = {
     f"{UNIT}.clerk": ("/reporting/due", "/evaluation/league", "/registration/participation", "/registration/works", "/registration/units",
                       "/registration/campaign", "/notification/inbox", "/registration/password"),
     HEAD: ("/", "/evaluation/warnings", "/reporting/completeness", "/registration/amendments"),
-    SECRETARY: ("/evaluation/overview", "/evaluation/league?order=worst", "/registration/participations", "/evaluation/council", "/evaluation/rankings",
-                "/reporting/discrepancies", "/reporting/inbound", "/notification/log"),
+    SECRETARY: ("/evaluation/overview", "/evaluation/overview/silent", "/evaluation/league?order=worst", "/registration/participations",
+                "/evaluation/council", "/evaluation/rankings", "/reporting/discrepancies", "/reporting/inbound", "/notification/log"),
     "kiem-tra": ("/registration/audit",),
     "van-hanh": ("/registration/operations", "/registration/dead-letters", "/registration/officers", "/registration/partners"),
 }  # fmt: skip

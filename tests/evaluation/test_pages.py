@@ -1,10 +1,8 @@
 """Pages and JSON: who sees what, what is drawn, how decisions are taken and refused."""
 
-import io
 import re
 from decimal import Decimal
 
-import openpyxl
 import pytest
 
 from services.evaluation.league import View
@@ -87,12 +85,6 @@ async def test_the_parts_shown_sum_to_the_score_shown(running):
     assert "chưa có số liệu" not in drawn.split('id="targets"')[1].split('id="history"')[0]
     assert f"{Decimal(score['score']):.2f}".replace(".", ",") in drawn
     assert "Hội đồng chấm mức good" in drawn
-
-
-async def test_the_unit_page_says_what_is_missing_for_the_next_grade_and_where_most_is_open(running):
-    drawn = await page(running, f"/units/{FOUR}", HEAD)
-    assert re.search(r"Còn thiếu [\d,]+ điểm để lên loại best \(từ 95 điểm\)", drawn)
-    assert "Điểm còn để ngỏ nhiều nhất" in drawn
 
 
 async def test_the_unit_page_shows_the_warning_when_it_was_told_the_dispute_and_what_others_observed(running):
@@ -278,38 +270,6 @@ async def test_no_unit_is_held_or_given_points_because_nobody_chose_another(runn
     chosen = re.findall(r'<select id="(?:unit|held)" name="unit" required><option value="">', desk)
     assert len(chosen) == 2
     assert not re.search(r'<option value="commune-\d" selected', desk)
-
-
-async def test_a_leader_sees_in_one_look_who_is_in_trouble_worst_first_and_how_each_cluster_stands(running):
-    slow = {"disbursed": "100", "poverty": "50", "schools": "50"}
-    await hear(
-        running.service.database, *(commits(unit, code, None if code == "disbursed" else "10", target) for unit in (THREE, FOUR) for code, target in slow.items()),
-        reports(THREE, "r2", disbursed="40"), reports(FOUR, "r2", disbursed="12", schools="11"),
-    )  # fmt: skip
-    drawn = await page(running, "/overview", CHAIR)
-    assert f"Unit {FOUR}" in drawn
-    assert drawn.index(f"Unit {FOUR}") < drawn.index(f"Unit {THREE}"), "two slow targets before one"
-    assert "2 chỉ tiêu chậm" in drawn
-    assert "chưa báo" in drawn, "no letter about it has been delivered"
-    assert 'hx-get="/reporting/fragments/round?campaign=' in drawn
-    legend = drawn[drawn.index('class="legend"') :]
-    assert re.search(r"order=worst&amp;cluster=communes", legend), "a bar leads to its units, the lowest first"
-    await page(running, "/overview", HEAD, 403)
-
-
-async def test_the_council_takes_the_ranking_along_as_a_workbook_with_numbers_that_are_numbers(running):
-    answer = await running.ask("GET", "/rankings/workbook", SECRETARY)
-    assert answer.headers["content-disposition"].startswith("attachment; filename*=UTF-8''X")
-    book = openpyxl.load_workbook(io.BytesIO(answer.content))
-    assert len(book.sheetnames) == 2
-    rows = list(book.worksheets[0].values)
-    assert "chưa chốt" in rows[1][0]
-    head = next(place for place, row in enumerate(rows) if row[0] == "Hạng")
-    assert rows[head + 1][:2] == (1, f"Unit {ONE}")
-    assert isinstance(rows[head + 1][3], int | float)
-    await page(running, "/rankings/workbook", HEAD, 403)
-    assert "/evaluation/rankings/workbook" in await page(running, "/league")
-    assert "/evaluation/rankings/workbook" not in await page(running, "/league", HEAD)
 
 
 async def test_warnings_are_found_by_indicator_and_by_a_name_typed_without_marks(running):

@@ -47,6 +47,7 @@ TRIED = [
 ]  # fmt: skip
 ENDED = [tried(ONE, "r1", shadow=OVER, revenue="1"), tried(TWO, "r1", shadow=OVER, revenue="1"), TrialEnded(campaign=OVER, client="thong-ke", at=NOW)]
 _EVERY = (Role.CHAIR, Role.SECRETARY, Role.OPERATOR, Role.AUDITOR)
+ON_THE_WAY = {"revision", "at", "raised_at", "cleared_at", "found_at", "since", "was"}
 TRIALS = [delivery(event, f"trial-{n}") for n, event in enumerate([*TRIED, *ENDED])]
 
 
@@ -58,11 +59,12 @@ async def state(database: Database, *, of_shadows: bool) -> dict[str, Any]:
             if "campaign" in table.c and table not in {shadows, score_history}:
                 listed = [row._asdict() for row in await session.execute(select(table).order_by(*table.primary_key))]
                 found[table.name] = [
-                    {name: value for name, value in row.items() if name not in {"revision", "at", "raised_at", "cleared_at", "found_at"}}
+                    {name: value for name, value in row.items() if name not in ON_THE_WAY}
                     for row in listed
                     if is_shadow(row["campaign"]) == of_shadows and row.get("open", True)
                 ]
     found["score_buckets"] = [row for row in found["score_buckets"] if row["competing"] or row["on_hold"]]
+    found["signal_counts"] = [row for row in found["signal_counts"] if row["units"]]
     return found
 
 

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from services.evaluation import league, rankings, references
+from services.evaluation import exports, league, rankings, references
 from services.evaluation.league import View
 from services.evaluation.live import Feed, feed_of
-from services.evaluation.pages.rankings import READERS
+from services.evaluation.scoring import RULES_VERSION
 from shared import security
 from shared.security import Officer, SignedIn
 from shared.service import Here, Service
-from shared.web.pages import Pages, render
+from shared.web.pages import Pages, language_of, render
 
 router = APIRouter()
 
@@ -28,7 +28,19 @@ async def show(request: Request, officer: SignedIn, service: Here, view: Asked, 
         tables = await league.tables(session, found, officer, service.now(), view)
         frozen = await rankings.frozen(session, found.code)
     sees_all = officer.holds(*security.EVERYWHERE)
-    return render(request, "league.html", campaign=found, tables=tables, view=view, frozen=frozen, sees_all=sees_all, may_export=officer.holds(*READERS))
+    return render(
+        request, "league.html", campaign=found, tables=tables, view=view, frozen=frozen, sees_all=sees_all, rules=RULES_VERSION
+    )
+
+
+@router.get("/league.csv")
+async def export(request: Request, officer: SignedIn, service: Here, view: Asked, campaign: str | None = None) -> StreamingResponse:
+    """The same tables, whole, for a spreadsheet."""
+    async with service.database.read() as session:
+        found = await references.campaign_named(session, campaign)
+    asked, now = exports.Asked(found, officer, view, language_of(request)), service.now()
+    headers = {"content-disposition": f'attachment; filename="{exports.name_of(found, now)}"'}
+    return StreamingResponse(exports.lines(service.database, asked, now), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/league/events")

@@ -1,12 +1,13 @@
-"""The leader's page: what is red comes first, then who owes a report, how the clusters stand, and what waits for the council."""
+"""The leader's page: red first, in one look; and the lists behind it."""
+
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from services.evaluation import dossiers, freezes, overview, rankings, references
-from services.evaluation.overview import Standing
-from services.evaluation.records import closing_day
-from shared import units
+from services.evaluation import overview, rankings, references, watchlists
+from services.evaluation.scoring.signals import Colour
+from services.evaluation.watchlists import Kind
 from shared.events.campaign import Campaign
 from shared.events.registration import Role
 from shared.messages import Message
@@ -15,44 +16,49 @@ from shared.service import Here
 from shared.web.charts import Part, Stack, Tone
 from shared.web.pages import language_of, render
 
-router = APIRouter()
+router = APIRouter(prefix="/overview")
 
-READERS = (Role.SECRETARY, Role.MEMBER, Role.CHAIR, Role.AUDITOR)
-TONES: tuple[Tone, ...] = ("good", "accent", "fair", "poor")
-"""Of the grades of a score sheet, the best first; all after the third have the last one."""
+LEADERS = (Role.SECRETARY, Role.MEMBER, Role.CHAIR, Role.AUDITOR)
+TONES: dict[Colour, tuple[Message, Tone]] = {
+    Colour.RED: (Message("Đỏ"), "poor"),
+    Colour.ORANGE: (Message("Cam"), "fair"),
+    Colour.GREEN: (Message("Xanh"), "good"),
+    Colour.UNASSESSED: (Message("Chưa đánh giá"), "muted"),
+}
 
 
-@router.get("/overview")
+@router.get("")
 async def show(request: Request, officer: SignedIn, service: Here, campaign: str | None = None) -> HTMLResponse:
-    """Of the whole movement, for the council and the auditor."""
-    officer.must_hold(*READERS)
-    waiting = sum((await service.lag()).values())
+    """Colours, the deadline ahead, changes, and the first few of each list."""
+    officer.must_hold(*LEADERS)
     async with service.database.read() as session:
         found = await references.campaign_named(session, campaign)
-        troubles = await overview.troubles(session, found)
-        standings = await overview.standings(session, found)
-        among = {trouble.unit for trouble in troubles.worst}
-        names = await units.on_day(session, closing_day(found), among)
-        told = await dossiers.told_at(session, found.code, sorted(among))
-        left = [p for p in await freezes.preconditions(session, found, waiting) if p.left and p.short]
+        seen = await overview.of(session, found, service.now())
         frozen = await rankings.frozen(session, found.code)
-    return render(
-        request, "overview.html", campaign=found, troubles=troubles, names=names, told=told, left=left, frozen=frozen,
-        drawn=[_drawn(found, one, language_of(request)) for one in standings], scored=sum(one.scored for one in standings),
-    )  # fmt: skip
+    stacks = _stacks(found, seen, language_of(request))
+    return render(request, "overview.html", campaign=found, seen=seen, frozen=frozen, stacks=stacks, many=overview.MANY)
 
 
-def _drawn(campaign: Campaign, standing: Standing, language: str) -> Stack:
-    """A cluster's units by grade, the lowest first, so that red is at the beginning of every bar."""
-    sheet = campaign.sheet_of(standing.cluster.code)
-    grades = list(enumerate(sheet.grades if sheet else ()))
-    parts = [
-        Part(grade.title.in_language(language), standing.grades.get(grade.code, 0), TONES[min(place, len(TONES) - 1)])
-        for place, grade in reversed(grades)
+def _stacks(campaign: Campaign, seen: overview.Overview, language: str) -> list[Stack]:
+    """A bar for each cluster; the number of its red units stands in its name, for one among thousands is too thin to be seen."""
+    return [
+        Stack(
+            Message("{cluster}: {red} đỏ", cluster=cluster.title.in_language(language), red=counts[Colour.RED]).render(language),
+            [Part(words.render(language), counts[colour], tone) for colour, (words, tone) in TONES.items()],
+            f"/evaluation/league?{urlencode({'campaign': campaign.code, 'cluster': cluster.code, 'order': 'worst'})}",
+        )
+        for cluster, counts in seen.clusters
     ]
-    apart = [
-        Part(Message("Chưa xếp loại").render(language), standing.grades.get("", 0), "muted"),
-        Part(Message("Tạm dừng xét").render(language), standing.on_hold, "muted"),
-    ]
-    worst_first = f"/evaluation/league?order=worst&cluster={standing.cluster.code}&campaign={campaign.code}"
-    return Stack(standing.cluster.title.in_language(language), [*parts, *(part for part in apart if part.value)], worst_first)
+
+
+@router.get("/{kind}")
+async def units(
+    request: Request, officer: SignedIn, service: Here, kind: Kind, campaign: str | None = None, after: str = ""
+) -> HTMLResponse:
+    """One list, page by page."""
+    officer.must_hold(*LEADERS)
+    async with service.database.read() as session:
+        found = await references.campaign_named(session, campaign)
+        listed = await watchlists.listing(session, found, kind, service.now(), after=after)
+    asked, since = watchlists.round_asked(found, service.now()), watchlists.last_deadline(found, service.now())
+    return render(request, "watchlist.html", campaign=found, kind=kind, listed=listed, after=after, asked=asked, since=since)

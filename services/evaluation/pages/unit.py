@@ -3,8 +3,9 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from services.evaluation import dossiers, references, steps
+from services.evaluation import dossiers, prospects, references
 from services.evaluation.records import closing_day
+from services.evaluation.scoring.exact import decimal
 from shared.messages import Fault, Message, NotFound
 from shared.security import SignedIn, must_see
 from shared.service import Here
@@ -21,9 +22,10 @@ async def show(request: Request, officer: SignedIn, service: Here, unit: str, ca
         await must_see(session, officer, unit, closing_day(found))
         dossier = await dossiers.of_unit(session, found, unit)
         below = await dossiers.below(session, found, unit)
+        prospect = await prospects.of_unit(session, found, dossier.place, service.now()) if dossier.place else None
     if dossier.unit is None:
         raise NotFound(Fault("unit", Message("Không có đơn vị này trong phạm vi của đồng chí.")))
     grade = next((g for s in found.score_sheets for g in s.grades if dossier.row and g.code == dossier.row.grade), None)
-    sheet = found.sheet_of(dossier.row.cluster) if dossier.row else None
-    step = steps.next_step(sheet, dossier.row.score, dossier.lines) if sheet else None
-    return render(request, "unit.html", campaign=found, dossier=dossier, below=below, grade=grade, step=step)
+    return render(
+        request, "unit.html", campaign=found, dossier=dossier, below=below, grade=grade, prospect=prospect, decimal=decimal
+    )

@@ -32,6 +32,16 @@ def share_of_target(indicator: Indicator, target: Target, value: Number) -> Frac
     return 2 - reached / goal if lower_is_better(indicator) else reached / goal
 
 
+def value_at(indicator: Indicator, target: Target, share: Fraction) -> Fraction | None:
+    """The value at which `attainment` is `share`, its inverse; None where a target of zero or less knows only attained or not."""
+    start, goal = target.baseline, Fraction(target.target)
+    if indicator.nature != "flow" and start is not None and _leads_onward(indicator, start, target.target):
+        return Fraction(start) + share * (goal - Fraction(start))
+    if goal <= 0:
+        return goal if share <= 1 else None
+    return (2 - share) * goal if lower_is_better(indicator) else share * goal
+
+
 def kept(indicator: Indicator, target: Target, value: Number) -> bool:
     """True when the value is not worse than the baseline (than the target, where no baseline is known)."""
     bound = target.target if target.baseline is None else target.baseline

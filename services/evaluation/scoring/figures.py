@@ -16,13 +16,14 @@ class Target(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A known figure of a round: estimate, preliminary or official, as of a day, from this revision of the report."""
+    """A known figure of a round: estimate, preliminary or official, as of a day, from this revision of the report, with the unit's note."""
 
     round: str
     value: Decimal
     kind: str
     as_of: date
     revision: int
+    note: str = ""
 
 
 def in_force(targets: Sequence[Target], on: date) -> Target:

@@ -63,20 +63,6 @@ async def show(
     )  # fmt: skip
 
 
-@router.get("/fragments/round")
-async def round_fragment(request: Request, here: Here, officer: SignedIn, campaign: Campaign = "") -> HTMLResponse:
-    """How the round that opened last stands, by cluster; part of the leader's page."""
-    now, language = here.now(), language_of(request)
-    async with here.database.read() as session:
-        found = await participants.campaign_named(session, campaign)
-        chosen = _current(found, now)
-        visible = await security.visible_units(session, officer, local_date(now))
-        lines = [line for line in await completeness.lines(session, found, now, [chosen]) if visible is None or line.unit in visible]
-    titles = {c.code: c.title.in_language(language) for c in found.clusters}
-    stacks = _stacks(lines, lambda line: titles.get(line.cluster, line.cluster), language)
-    return render(request, "round_fragment.html", campaign=found, round=chosen, counts=completeness.tally(lines), stacks=stacks)
-
-
 def _current(campaign: movement.Campaign, now: datetime) -> Round:
     """The round that opened last; before any did, the first."""
     opened = [round for round in campaign.rounds if round.opens_at <= now]
