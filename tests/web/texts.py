@@ -25,7 +25,7 @@ def in_sources(*folders: Path) -> list[Found]:
         found
         for folder in folders
         for path in sorted(folder.rglob("*"))
-        if path.suffix in {".py", ".html"} and "migrations" not in path.parts
+        if path.suffix in {".py", ".html"} and "versions" not in path.parts
         for found in (in_python(path) if path.suffix == ".py" else in_template(path))
     ]
 
