@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from services.evaluation.models import signal_counts, signals
 from services.evaluation.scoring.signals import Colour
-from services.evaluation.watchlists import Kind, Listing, conditions, last_deadline, listing, round_asked
+from services.evaluation.watchlists import Kind, Listing, conditions, last_deadline, listing, round_ahead, round_asked
 from shared.database import ReadSession
 from shared.events.campaign import Campaign, Cluster, Round
 
@@ -21,11 +21,13 @@ CHANGED = (Kind.TURNED_RED, Kind.LEFT_RED)
 
 
 class Due(NamedTuple):
-    """The round that runs, else the next, else the last. `expected` units are not on hold and owe a report; `missing` of them have none
-    accepted for it or a later one.
+    """The round for which reports are owed now and the one whose deadline comes next (None: all are over; the same while a round runs).
+
+    `expected` units are not on hold; `missing` of them have no report accepted for the round owed or a later one.
     """
 
-    round: Round
+    owed: Round
+    ahead: Round | None
     expected: int
     missing: int
 
@@ -62,7 +64,7 @@ async def of(session: ReadSession, campaign: Campaign, now: datetime) -> Overvie
         unexplained=sum(row.unexplained for row in counted),
         due=_due(campaign, counted, now),
         changes=[await _changes(session, campaign, now, since) for since in (now - DAY, last_deadline(campaign, now))],
-        lists={kind: await listing(session, campaign, kind, now, size=LISTED) for kind in (Kind.RED, Kind.SILENT, Kind.UNEXPLAINED, *CHANGED)},
+        lists={kind: await listing(session, campaign, kind, now, size=LISTED) for kind in (Kind.RED, Kind.SILENT, Kind.UNEXPLAINED)},
     )
 
 
@@ -72,7 +74,7 @@ def _due(campaign: Campaign, counted: Sequence[Any], now: datetime) -> Due | Non
         return None
     owing = [row for row in counted if not row.on_hold]
     silent = sum(row.units for row in owing if row.reported < campaign.rounds.index(asked))
-    return Due(asked, sum(row.units for row in owing), silent)
+    return Due(asked, round_ahead(campaign, now), sum(row.units for row in owing), silent)
 
 
 async def _changes(session: ReadSession, campaign: Campaign, now: datetime, since: datetime) -> Changes:

@@ -9,7 +9,7 @@ from services.evaluation.records import MISSED, Record
 from services.evaluation.scoring.exact import Fraction
 from services.evaluation.scoring.sheet import assess
 from services.evaluation.scoring.steps import Chance, Way, way
-from services.evaluation.watchlists import round_asked
+from services.evaluation.watchlists import round_ahead
 from shared.database import ReadSession
 from shared.events.campaign import Campaign, Grade, Round
 from shared.events.evaluation import RankedUnit
@@ -32,8 +32,7 @@ class Prospect(NamedTuple):
 
 async def of_unit(session: ReadSession, campaign: Campaign, place: RankedUnit, now: datetime) -> Prospect | None:
     """The prospect of a unit that stands somewhere; None once nothing can change: the ranking is frozen, or the movement is over."""
-    asked = round_asked(campaign, now)
-    ahead = asked if asked and now < asked.deadline else None
+    ahead = round_ahead(campaign, now)
     if (ahead is None and now >= campaign.ends_at) or await rankings.frozen(session, campaign.code):
         return None
     record = (await records.of_units(session, campaign, [place.unit])).get(place.unit)

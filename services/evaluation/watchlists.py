@@ -73,10 +73,16 @@ _FARTHEST_FIRST = _Order("worst", falling=False)
 
 
 def round_asked(campaign: Campaign, now: datetime) -> Round | None:
-    """The round that runs, else the next one, else the last."""
-    ahead = [r for r in campaign.rounds if now < r.deadline]
-    running = [r for r in ahead if r.opens_at <= now]
-    return next(iter(running or ahead or campaign.rounds[-1:]), None)
+    """The round for which a report is owed now: the one that runs, else the last one whose deadline passed; before the first, the first."""
+    passed = [r for r in campaign.rounds if r.deadline <= now]
+    ahead = round_ahead(campaign, now)
+    running = ahead is not None and ahead.opens_at <= now
+    return ahead if running or not passed else passed[-1]
+
+
+def round_ahead(campaign: Campaign, now: datetime) -> Round | None:
+    """The round whose deadline comes next, open or not yet; None after the last."""
+    return next((r for r in campaign.rounds if now < r.deadline), None)
 
 
 def last_deadline(campaign: Campaign, now: datetime) -> datetime:

@@ -43,7 +43,7 @@ async def test_the_file_has_the_places_of_the_page_and_says_of_what_when_and_by_
     ]  # fmt: skip
     told = {name: {row[name] for row in rows} for name in ("Phong trào", "Kỳ báo cáo", "Tính đến", "Kết quả", "Phiên bản quy tắc", "Mã kiểm tra (SHA-256)", "Dữ liệu")}
     assert told == {
-        "Phong trào": {"movement"}, "Kỳ báo cáo": {"r2"}, "Tính đến": {"09:00 ngày 01/08/2023"}, "Kết quả": {"tạm thời, chưa chốt"},
+        "Phong trào": {"movement"}, "Kỳ báo cáo": {"r1"}, "Tính đến": {"09:00 ngày 01/08/2023"}, "Kết quả": {"tạm thời, chưa chốt"},
         "Phiên bản quy tắc": told["Phiên bản quy tắc"], "Mã kiểm tra (SHA-256)": {""}, "Dữ liệu": {"mẫu"},
     }
     scores = (await running.ask("GET", "/api/league", SECRETARY)).json()["clusters"][0]["units"]

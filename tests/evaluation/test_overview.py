@@ -40,7 +40,7 @@ from tests.evaluation.making import (
 from tests.evaluation.test_any_order import FAST
 from tests.evaluation.test_pages import page
 from tests.evaluation.test_rebuild import settled
-from tests.evaluation.test_standings import EVERYTHING, NUMBERS
+from tests.evaluation.test_standings import EVERYTHING, ORDERS
 
 ONE, TWO, THREE, FOUR = COMMUNES
 CHAIR, MEMBER, SECRETARY, AUDITOR = (officer(role) for role in (Role.CHAIR, Role.MEMBER, Role.SECRETARY, Role.AUDITOR))
@@ -98,9 +98,6 @@ async def counted(database: Database) -> dict[tuple[object, ...], tuple[int, int
         }
 
 
-ORDERS = st.builds(lambda order, again: [*order, *again], st.permutations(NUMBERS), st.lists(st.sampled_from(NUMBERS), max_size=8))
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=5, **FAST)
 @given(order=ORDERS, size=st.integers(1, 60))
@@ -137,9 +134,33 @@ async def test_silent_is_who_has_no_accepted_report_for_the_running_round_but_no
         found = await campaigns.find(session, CODE)
         seen = await overview.of(session, found, SECOND_ROUND)
         silent = seen.lists[Kind.SILENT].units
-    assert seen.due and (seen.due.round.code, seen.due.expected, seen.due.missing) == ("r2", 5, 4)
+    assert seen.due and (seen.due.owed.code, seen.due.ahead.code, seen.due.expected, seen.due.missing) == ("r2", "r2", 5, 4)
     assert [u.id for u in silent] == [DISTRICT, TWO, THREE, FOUR], "the longest silent first"
     assert [u.reported.code if u.reported else None for u in silent] == [None, "r1", "r1", "r1"]
+
+
+async def test_between_two_rounds_the_last_one_is_owed_and_the_next_deadline_is_ahead(database):
+    async with database.read() as session:
+        found = await campaigns.find(session, CODE)
+        dues = [(await overview.of(session, found, datetime.fromisoformat(at))).due for at in (
+            "2023-07-01T00:00:00Z", "2023-07-20T00:00:00Z", "2023-08-01T00:00:00Z", "2023-10-01T00:00:00Z",
+        )]  # fmt: skip
+    told = [(due.owed.code, due.ahead.code if due.ahead else None, due.missing) for due in dues if due]
+    assert told == [("r1", "r1", 1), ("r1", "r1", 1), ("r1", "r2", 1), ("r3", None, 5)]
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        ("2023-07-01T00:00:00Z", "5 đơn vị phải báo cáo; kỳ mở 15/07/2023"),
+        ("2023-08-01T00:00:00Z", "1 trên 5 đơn vị còn thiếu kỳ trước; kỳ tới mở 15/08/2023"),
+        ("2023-10-01T00:00:00Z", "5 trên 5 đơn vị còn thiếu kỳ cuối"),
+    ],
+)
+async def test_the_page_says_what_is_owed_whenever_it_is_opened(running, at, words):
+    await publish(running.service.jetstream, datetime.fromisoformat(at), simulated=True)
+    await settled(running.service)
+    assert words in plain(await page(running, "/overview", CHAIR))
 
 
 async def test_what_changed_is_counted_since_yesterday_and_since_the_last_deadline(database):

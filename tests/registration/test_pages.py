@@ -38,7 +38,8 @@ async def test_every_page_of_each_role_answers_in_both_languages(town: Town, lan
 
 async def test_each_role_is_led_to_its_own_home_and_a_stranger_to_the_sign_in(town: Town) -> None:
     assert (await town.client.get("/")).headers["location"] == "/registration/sign-in"
-    homes = {"xa-ta-tong.clerk": "/reporting/due", "hoi-dong.thu-ky": "/evaluation/league", "hoi-dong.chu-tich": "/evaluation/overview", "kiem-tra": "/registration/audit", "van-hanh": "/registration/operations"}
+    homes = {"xa-ta-tong.clerk": "/reporting/due", "hoi-dong.thu-ky": "/evaluation/league", "hoi-dong.chu-tich": "/evaluation/overview",
+             "hoi-dong.uy-vien": "/evaluation/overview", "kiem-tra": "/registration/audit", "van-hanh": "/registration/operations"}
     for login, home in homes.items():
         await town.browse(login)
         assert (await town.client.get("/")).headers["location"] == home

@@ -163,7 +163,7 @@ async def test_the_simulated_clock_is_on_every_page(web):
     assert "16:00, 30 Oct 2023" in (await web.client().get("/reporting/clock", params={"lang": "en"})).text
 
 
-async def test_what_is_due_is_a_clerks_first_way_and_the_whole_movement_the_councils(web):
+async def test_what_is_due_is_a_clerks_first_way_and_the_overview_the_councils(web):
     clerk, member = (web.client(role).officer for role in (Role.CLERK, Role.MEMBER))
     assert entries(clerk, "/")[0].path == "/reporting/due"
     assert entries(member, "/")[0].path == "/evaluation/overview"
