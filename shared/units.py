@@ -19,7 +19,6 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
-    literal,
     or_,
     select,
 )
@@ -226,9 +225,9 @@ async def ancestors(session: ReadSession, unit: str, on: date) -> list[str]:
     return found
 
 
-def below(unit: str, on: date) -> Select[tuple[str]]:
+def below(unit: str | BindParameter[str], on: date | BindParameter[date]) -> Select[tuple[str]]:
     """A query for the ids of all units below, without the unit itself: to be joined, for a province has tens of thousands."""
-    children = select(versions.c.unit).where(versions.c.parent == literal(unit), *in_force(versions, on)).cte("below", recursive=True)
+    children = select(versions.c.unit).where(versions.c.parent == unit, *in_force(versions, on)).cte("below", recursive=True)
     further = versions.alias()
     return select(children.union(select(further.c.unit).where(further.c.parent == children.c.unit, *in_force(further, on))).c.unit)
 
@@ -236,4 +235,7 @@ def below(unit: str, on: date) -> Select[tuple[str]]:
 async def descendants(session: ReadSession, unit: str, on: date) -> set[str]:
     """The ids of all units below, without the unit itself."""
     await written(session)
-    return set(await session.scalars(below(unit, on)))
+    return set(await session.scalars(_BELOW, {"top": unit, "day": on}))
+
+
+_BELOW = below(bindparam("top"), bindparam("day", type_=Date))
