@@ -106,7 +106,8 @@ async def restore(given: argparse.Namespace, settings: Settings) -> int:
     """An archive back into an empty place, or only checked."""
     copying = importlib.import_module("services.operation.backup")
     if given.check:
-        with tempfile.TemporaryDirectory(prefix="thidua-check-") as folder:
+        settings.data.mkdir(parents=True, exist_ok=True)  # a container's /tmp is small, and its archive may be large
+        with tempfile.TemporaryDirectory(prefix=copying.RESTORING, dir=settings.data) as folder:
             about = await copying.check(settings, given.file, Path(folder))
     else:
         await reached(settings, *SERVICES)
@@ -123,7 +124,8 @@ async def restore(given: argparse.Namespace, settings: Settings) -> int:
 async def archive(given: argparse.Namespace, settings: Settings) -> int:
     """A finished campaign as files that need no program."""
     archiving = importlib.import_module("services.operation.archive")
-    with tempfile.TemporaryDirectory(prefix="thidua-archive-") as folder:
+    given.to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".thidua-archive-", dir=given.to.parent) as folder:
         told = await archiving.archive(settings, given.campaign, given.to, Path(folder))
     print(f"{given.to}: ranking {told}")
     return 0
