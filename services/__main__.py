@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     run = verb("run", "Run one service.", "thidua run reporting")
     run.add_argument("service", choices=SERVICES)
     migrate = verb("migrate", "Bring the databases to the newest revision.", "thidua migrate reporting")
-    migrate.add_argument("services", nargs="*", default=list(SERVICES), metavar="SERVICE")
+    migrate.add_argument("services", nargs="*", type=_service, default=list(SERVICES), metavar="SERVICE")
     verb("provision", "Make or update streams and durables; doing it again changes nothing.", "thidua provision")
     load = verb("load", "Check a campaign's folder and put it in force.", "thidua load deploy/campaigns/lai-chau-2023")
     load.add_argument("folder", type=Path)
@@ -62,9 +62,15 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _service(text: str) -> str:
+    if text not in SERVICES:
+        raise argparse.ArgumentTypeError(f"write one of {', '.join(SERVICES)}")
+    return text
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    given = parser().parse_args(arguments)
+    given, settings = parser().parse_args(arguments), None
     try:
         settings = configuration.load(**({"data": given.data} if given.data else {}))
         for talkative in ("httpx", "alembic"):
@@ -76,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except asyncio.CancelledError:
         return signals.GIVEN_UP
     except Exception as error:
-        if not (told := sentences(error)):
+        if not (told := sentences(error, settings)):
             raise
         print("\n".join(told), file=sys.stderr)
         return 2 if isinstance(error, SettingsRefused | BrokerMissing) else 1

@@ -1,23 +1,22 @@
 """What each `thidua` command does: one function each, settings in, exit status out."""
 
 import argparse
-import asyncio
 import getpass
 import importlib
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 import uvicorn
 
-from services import excuses, local, partner_commands, signals
+from services import local, partner_commands, signals
+from services.databases import Command, on_tables, reached, whole
 from services.local import COMMAND_LINE, Local, database_of
 from shared import audit, broker, clock, deadletters, gates, security
 from shared.bundled import BundledBroker, running_in
 from shared.clock import Clock
-from shared.database import is_outage
 from shared.delivery import STRUCTURED
 from shared.events import documents
 from shared.inbox import Inbox
@@ -26,7 +25,6 @@ from shared.service import Service
 from shared.settings import SERVICES, Settings
 from shared.telemetry import Telemetry
 
-Command = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 COMMANDS: dict[str, Command] = {}
 
 
@@ -65,12 +63,14 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
     if (mark := scene.Mark.read(settings.data)) is not None:
         status: int = await importlib.import_module("services.simulation.demo").resume(settings, mark)
         return status
-    async with Local(settings) as whole:
+    local.must_be_free(settings)
+    await reached(settings, *SERVICES)
+    async with Local(settings) as all_four:
         if settings.nats_url:
             await gates.check(settings, [local.hears_of(service) for service in SERVICES])
-        await whole.start()
-        whole.tick()
-        print(f"pages at {await whole.serve(settings.port)}", file=sys.stderr)
+        await all_four.start()
+        all_four.tick()
+        print(f"pages at {await all_four.serve(settings.port)}", file=sys.stderr)
         await signals.stopped().wait()
     return 0
 
@@ -78,9 +78,10 @@ async def up(_: argparse.Namespace, settings: Settings) -> int:
 @command
 async def run(given: argparse.Namespace, settings: Settings) -> int:
     """One service; broker, streams, durables and tables must be right. Each ticks: the broker keeps one tick of every minute."""
-    await reach_database(settings, given.service)
+    local.must_be_free(settings)
+    await reached(settings, given.service)
     await gates.check(settings, [local.hears_of(given.service)], gates.PATIENCE_SECONDS)
-    await gates.migrated(settings, given.service, gates.PATIENCE_SECONDS)
+    await whole(settings, given.service)
     app = local.app_of(given.service, settings)
     if not settings.simulated:
         app.state.service.jobs += (_tick,)
@@ -91,23 +92,6 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
     return 0 if server.started else 1
 
 
-async def reach_database(settings: Settings, service: str) -> None:
-    """Raises `Refused` when the service's database does not answer within `gates.PATIENCE_SECONDS`."""
-    last = asyncio.get_running_loop().time() + gates.PATIENCE_SECONDS
-    async with database_of(settings, service) as database:
-        while True:
-            try:
-                async with database.reader.connect():
-                    return
-            except Exception as error:
-                if not is_outage(error) or asyncio.get_running_loop().time() > last:
-                    raise Refused.because(
-                        "Không tới được cơ sở dữ liệu của {service} ({reason}): hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL.",
-                        service=service, reason=excuses.reason(error),
-                    ) from None  # fmt: skip
-            await asyncio.sleep(gates.REST_SECONDS)
-
-
 async def _tick(service: Service) -> None:
     await clock.run(service.jetstream, service.clock)
 
@@ -115,8 +99,7 @@ async def _tick(service: Service) -> None:
 @command
 async def migrate(given: argparse.Namespace, settings: Settings) -> int:
     """Tables; a database that is away is waited for."""
-    for service in given.services:
-        await reach_database(settings, service)
+    await reached(settings, *given.services)
     stood = await local.migrate_all(settings, given.services)
     newer = [service for service in stood if stood[service].place == "newer"]
     if older := [service for service in stood if service not in newer]:
@@ -128,7 +111,8 @@ async def migrate(given: argparse.Namespace, settings: Settings) -> int:
 
 @command
 async def provision(_: argparse.Namespace, settings: Settings) -> int:
-    """Streams and durables."""
+    """Streams and durables; partners' are known from registration's tables."""
+    await whole(settings, "registration")
     async with with_broker(settings) as complete:
         lines = await local.provision(complete)
     print("\n".join(lines) or "nothing to change")
@@ -139,6 +123,7 @@ async def provision(_: argparse.Namespace, settings: Settings) -> int:
 async def load(given: argparse.Namespace, settings: Settings) -> int:
     """A campaign's folder."""
     campaigns = importlib.import_module("services.registration.campaigns")
+    await reached(settings, "registration", patience=0)
     await local.migrate_all(settings, ["registration"])
     async with database_of(settings, "registration") as database, database.write() as session:
         outcome = await campaigns.load(session, given.folder, security.wall_now())
@@ -147,6 +132,7 @@ async def load(given: argparse.Namespace, settings: Settings) -> int:
 
 
 @command
+@on_tables("registration")
 async def password(given: argparse.Namespace, settings: Settings) -> int:
     """The first password of an account: until somebody has one, nobody can sign in to set one."""
     officers = importlib.import_module("services.registration.officers")
@@ -174,7 +160,10 @@ async def contracts(given: argparse.Namespace, _: Settings) -> int:
 async def publish(given: argparse.Namespace, settings: Settings) -> int:
     """One structured CloudEvent; its type's first token is replaced by the partner's own subject."""
     body = given.file.read_bytes()
-    kind = str(json.loads(body)["type"])
+    try:
+        kind = str(json.loads(body)["type"])
+    except (ValueError, KeyError, TypeError):
+        raise Refused.because("Tệp {file} không phải sự kiện CloudEvents dạng JSON có trường type: hãy sửa tệp đó.", file=given.file) from None
     subject = f"inbound.{given.client}.{kind.removeprefix('inbound.')}"
     async with with_broker(settings) as complete:
         connection = await broker.open_once(complete)
@@ -187,6 +176,7 @@ async def publish(given: argparse.Namespace, settings: Settings) -> int:
 
 
 @command
+@on_tables()
 async def dead_letters(given: argparse.Namespace, settings: Settings) -> int:
     """Events that could not be applied."""
     async with database_of(settings, given.service) as database:
@@ -210,6 +200,7 @@ def _letter(row: object) -> str:
 
 
 @command
+@on_tables()
 async def rebuild(given: argparse.Namespace, settings: Settings) -> int:
     """Evaluation's tables from the streams alone."""
     rebuilding = importlib.import_module("services.evaluation.rebuild")
@@ -220,6 +211,7 @@ async def rebuild(given: argparse.Namespace, settings: Settings) -> int:
 
 
 @command
+@on_tables(*SERVICES)
 async def audit_verify(_: argparse.Namespace, settings: Settings) -> int:
     """Every service's hash chain."""
     status = 0

@@ -1,16 +1,23 @@
 """What is said, in a sentence with its cure, of an error that somebody outside the program can mend."""
 
+from pathlib import Path
+
 from nats.errors import NoServersError
-from nats.js.errors import NoStreamResponseError
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js.errors import NoStreamResponseError, NotFoundError, ServiceUnavailableError
 from sqlalchemy.exc import DBAPIError
 
 from shared.bundled import BrokerMissing
 from shared.messages import Refused
-from shared.settings import SettingsRefused
+from shared.settings import PREFIX, Settings, SettingsRefused
 
+SILENT = "broker: JetStream does not answer; turn it on in nats-server's configuration, or wait until the cluster has a leader."
 EXCUSES: dict[type[Exception], str] = {
     NoServersError: "broker: nothing answers; start it, or correct THIDUA_NATS_URL.",
     NoStreamResponseError: "broker: no stream takes this event; is the partner registered, and has `thidua provision` been run?",
+    NotFoundError: "broker: a stream or durable is missing; run `thidua provision`.",
+    ServiceUnavailableError: SILENT,
+    NatsTimeout: SILENT,
 }
 
 
@@ -19,7 +26,7 @@ def reason(error: BaseException) -> str:
     return next(iter(str(getattr(error, "orig", None) or error).splitlines()), "") or type(error).__name__
 
 
-def sentences(error: Exception) -> list[str]:
+def sentences(error: Exception, settings: Settings | None = None) -> list[str]:
     """One for each fault that the error names; none for the program's own errors, which need their traceback."""
     match error:
         case SettingsRefused() | BrokerMissing():
@@ -28,10 +35,15 @@ def sentences(error: Exception) -> list[str]:
             return [fault.render("vi") for fault in error.faults]
         case DBAPIError():
             return [f"database: {reason(error)}; is it reachable, and has `thidua migrate` been run?"]
-        case NoServersError() | NoStreamResponseError():
+        case _ if type(error) in EXCUSES:
             return [EXCUSES[type(error)]]
         case OSError() if error.filename:
-            return [
-                f"{error.filename}: {error.strerror}; name a file or folder (THIDUA_DATA) that this account may use."
-            ]
+            named = _settings_of(Path(error.filename), settings) if settings else ""
+            return [f"{error.filename}: {error.strerror}; name a file or folder {named}that this account may use."]
     return []
+
+
+def _settings_of(path: Path, settings: Settings) -> str:
+    """Those by which this path, or a folder above it, was named."""
+    names = [name for name, value in settings if isinstance(value, Path) and path.absolute().is_relative_to(value.absolute())]
+    return f"({', '.join(f'{PREFIX}{name.upper()}' for name in names)}) " if names else ""

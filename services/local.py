@@ -19,7 +19,7 @@ from shared.inbox import Hears
 from shared.migrations import Standing, migrate
 from shared.security import System
 from shared.service import Service, settle_memory
-from shared.settings import SERVICES, Settings
+from shared.settings import SERVICES, Settings, SettingsRefused
 
 log = logging.getLogger(__name__)
 
@@ -176,9 +176,15 @@ class Local:
         self._stack.callback(task.cancel)
 
 
+def must_be_free(settings: Settings) -> None:
+    """Raises `SettingsRefused` where nobody can listen at the address and port that are named."""
+    if not is_free(settings.host, settings.port):
+        raise SettingsRefused(f"THIDUA_PORT: {settings.host}:{settings.port} is taken, or (THIDUA_HOST) no address of this machine; name another.")
+
+
 def is_free(host: str, port: int) -> bool:
     """Whether a server could listen there."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, start_http_server
 
 from services import partner_access
+from services.databases import Command, on_tables, whole
 from services.local import COMMAND_LINE, database_of
 from services.registration import campaigns, partner_keys, partners
 from services.registration.partner_keys import Terms
@@ -95,6 +95,7 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
     return await ACTIONS[given.action](given, settings)
 
 
+@on_tables("registration")
 async def add(given: argparse.Namespace, settings: Settings) -> int:
     """Register and admit."""
     now = security.wall_now()
@@ -107,6 +108,7 @@ async def add(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+@on_tables("registration")
 async def change(given: argparse.Namespace, settings: Settings) -> int:
     """Other scope or terms."""
     now = security.wall_now()
@@ -133,6 +135,7 @@ def _agreed(terms: Terms, given: argparse.Namespace) -> Terms:
     return Terms(quota, terms.contact if given.contact is None else given.contact, keys)
 
 
+@on_tables("registration")
 async def show(given: argparse.Namespace, settings: Settings) -> int:
     """All systems, or the one that is named, a JSON object a line."""
     now, wanted = security.wall_now(), getattr(given, "client", None)
@@ -156,6 +159,7 @@ async def _registrations(session: ReadSession, client: str) -> list[dict[str, ob
     ]
 
 
+@on_tables("registration")
 async def rotate(given: argparse.Namespace, settings: Settings) -> int:
     """New keys."""
     async with database_of(settings, "registration") as database, database.write() as session:
@@ -164,6 +168,7 @@ async def rotate(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+@on_tables("registration")
 async def admit(given: argparse.Namespace, settings: Settings) -> int:
     """In again."""
     async with database_of(settings, "registration") as database, database.write() as session:
@@ -172,6 +177,7 @@ async def admit(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+@on_tables("registration")
 async def revoke(given: argparse.Namespace, settings: Settings) -> int:
     """Shut out."""
     async with database_of(settings, "registration") as database, database.write() as session:
@@ -200,6 +206,7 @@ async def export(given: argparse.Namespace, settings: Settings) -> int:
         with lasting():
             await partner_access.watch(settings, ring, current.set)
         return 0
+    await whole(settings, "registration", patience=0)
     async with database_of(settings, "registration") as database:
         text = await partner_access.text(database, ring.keys)
     if ring.accounts is None:
@@ -211,7 +218,6 @@ async def export(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-Action = Callable[[argparse.Namespace, Settings], Awaitable[int]]
-ACTIONS: dict[str, Action] = {
+ACTIONS: dict[str, Command] = {
     "add": add, "list": show, "rotate": rotate, "admit": admit, "change": change, "revoke": revoke, "keys": keys, "export": export,
 }  # fmt: skip

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 GIVEN_UP = 128 + signal.SIGTERM
 """The status, as a shell says it, of a command that was told to end before its work was done."""
 
+AGAIN_SECONDS = 3.0
+"""More than it takes to put away what is open, less than an engine waits before it kills."""
+
 
 @contextlib.contextmanager
 def heard() -> Iterator[None]:
@@ -18,10 +21,16 @@ def heard() -> Iterator[None]:
         yield
         return
 
+    def cancel() -> None:
+        if not task.done():
+            task.cancel()
+            loop.call_later(AGAIN_SECONDS, cancel)  # before Python 3.12 wait_for loses a cancellation that meets its result
+
     def end(*_: object) -> None:
         if asyncio.current_task(loop) is task:
+            loop.call_later(AGAIN_SECONDS, cancel)
             raise asyncio.CancelledError
-        loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(cancel)
 
     before = signal.signal(signal.SIGTERM, end)
     try:

@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError, ServiceUnavailableError
-from pydantic import BaseModel, HttpUrl, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shared import broker, migrations, restoring, streams
 from shared.database import Database, is_outage
@@ -33,7 +33,6 @@ PATIENCE_SECONDS = 60.0
 REST_SECONDS = 0.5
 MONITOR_SECONDS = 3.0
 CLOCKS_APART = timedelta(seconds=2)
-WEB_ADDRESS = TypeAdapter(HttpUrl)
 
 
 class StorageSettings(BaseModel):
@@ -164,6 +163,8 @@ def complete(servers: Sequence[Server], connected: str, silent: int = 0) -> None
     """The monitoring pages are those of this broker, and of all its servers that store something; `silent` of them are down."""
     known = {server.server_id for server in servers}
     storing = {server.server_id for server in servers if server.jetstream.config}
+    if connected in known and not storing:
+        raise _without_jetstream()
     size = max(server.jetstream.meta.cluster_size for server in servers)
     if connected not in known or len(storing) + silent < size:
         raise Refused.because(
@@ -246,7 +247,6 @@ async def _servers(addresses: Sequence[str]) -> tuple[list[Server], int]:
 
 async def _server(address: str) -> Server:
     try:
-        WEB_ADDRESS.validate_python(address)
         async with httpx.AsyncClient(timeout=MONITOR_SECONDS) as client:
             answer = await client.get(f"{address}/varz")
         return Server.model_validate_json(answer.content)
@@ -266,6 +266,10 @@ def _silent(error: Exception) -> Exception:
         return _unreadable(str(error.request.url).removesuffix("/varz"))
     if isinstance(error, nats.errors.NoServersError):
         return error
+    return _without_jetstream()
+
+
+def _without_jetstream() -> Refused:
     return Refused.because("JetStream của máy chủ NATS không trả lời: hãy bật jetstream trong cấu hình, hoặc chờ cụm chọn xong máy chủ dẫn đầu.")
 
 

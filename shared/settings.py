@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 SERVICES = ("registration", "reporting", "evaluation", "notification")
 PREFIX = "THIDUA_"
 BROKERS = ("nats://", "tls://", "ws://", "wss://")
+MAY_BE_EMPTY = {"smtp_url"}
+"""Of secrets by file: empty, as deploy/init makes it, it means that no mail is sent. Any other that is empty is one that nobody filled."""
 DATABASES = ("postgresql://", "postgres://", "postgresql+asyncpg://", "sqlite+aiosqlite://")
 
 
@@ -79,7 +81,30 @@ class Settings(BaseModel):
             raise ValueError("write no ssl or sslmode into it: for TLS set PGSSLMODE, and PGSSLROOTCERT for an authority of your own")
         return value
 
-    @field_validator("nats_url")
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?", value):
+            raise ValueError("write an address or name of this machine, without a port, for example 0.0.0.0")
+        return value
+
+    @field_validator("nats_monitor_url")
+    @classmethod
+    def _names_pages(cls, value: str) -> str:
+        for one in filter(None, map(str.strip, value.split(","))):
+            if not (one.startswith(("http://", "https://")) and _is_an_address(one)):
+                raise ValueError("write http://host:8222, one for each server, with commas between")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_a_sender(cls, value: str) -> str:
+        name, _, domain = value.partition("@")
+        if not (name and domain and value.isascii()) or re.search(r"[\s<>@]", name + domain):
+            raise ValueError("write an e-mail address alone, for example thidua@laichau.example")
+        return value
+
+    @field_validator("nats_url", "public_nats_url")
     @classmethod
     def _names_brokers(cls, value: str) -> str:
         for one in filter(None, map(str.strip, value.split(","))):
@@ -137,15 +162,18 @@ def _value_of(name: str, environ: Mapping[str, str]) -> str | None:
     variable = PREFIX + name.upper()
     if path := environ.get(f"{variable}_FILE"):
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
+            text = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no text"
             raise SettingsRefused(f"{variable}_FILE: cannot read {path} ({reason}); name a readable file.") from None
-    return environ.get(variable)
+        if not text and name not in MAY_BE_EMPTY:
+            raise SettingsRefused(f"{variable}_FILE: {path} is empty; write the value into it, or leave the setting away.")
+        return text
+    return environ.get(variable) or None
 
 
 def load(environ: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
-    """Read the settings; `overrides` win. Raises `SettingsRefused` that names the setting and the cure."""
+    """Read the settings; an empty variable counts as none, and `overrides` win. Raises `SettingsRefused` that names the setting and the cure."""
     values = {name: value for name in Settings.model_fields if (value := _value_of(name, environ)) is not None}
     try:
         return Settings.model_validate(values | overrides)

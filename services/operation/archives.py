@@ -19,13 +19,14 @@ SUMS, SIGNATURE, PUBLIC = "SHA256SUMS", "SHA256SUMS.sig", "signer.pem"
 
 
 def seal(folder: Path, file: Path, key: SigningKey) -> None:
-    """Pack `folder` into `file`, which appears only once it is whole."""
+    """Pack `folder` into `file`, which appears only once it is whole and is for its owner alone to read."""
     sums = "".join(f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in sorted(folder.rglob("*")) if path.is_file())
     (folder / SUMS).write_text(sums, encoding="utf-8")
     (folder / SIGNATURE).write_bytes(base64.b64encode(key.sign(sums.encode())))
     (folder / PUBLIC).write_text(key.public_pem, encoding="ascii")
     unfinished = file.with_name(f".{file.name}.part")
     try:
+        unfinished.touch(mode=0o600)
         with tarfile.open(unfinished, "w:gz", compresslevel=1) as tar:
             tar.add(folder, arcname=".")
         unfinished.rename(file)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import time
 from pathlib import Path
 
-from services.commands import command, reach_database, with_broker
+from services.commands import command, with_broker
+from services.databases import on_tables, reached, whole
 from services.operation import nightly
 from services.signals import lasting
-from shared import gates
 from shared.messages import LANGUAGES
 from shared.settings import SERVICES, Settings
 
@@ -83,8 +83,7 @@ async def backup(given: argparse.Namespace, settings: Settings) -> int:
     """Everything into one archive, while everything runs: now, or each night until a signal."""
     copying = importlib.import_module("services.operation.backup")
     folder = given.to or settings.backups or settings.data / "backups"
-    for service in SERVICES:
-        await reach_database(settings, service)
+    await reached(settings, *SERVICES)
 
     async def once() -> Path:
         async with with_broker(settings) as complete:
@@ -94,8 +93,7 @@ async def backup(given: argparse.Namespace, settings: Settings) -> int:
         return file
 
     if given.nightly:
-        for service in SERVICES:
-            await gates.migrated(settings, service, gates.PATIENCE_SECONDS)
+        await whole(settings, *SERVICES)
         with lasting():
             await nightly.run(once, given.nightly)
     else:
@@ -108,9 +106,11 @@ async def restore(given: argparse.Namespace, settings: Settings) -> int:
     """An archive back into an empty place, or only checked."""
     copying = importlib.import_module("services.operation.backup")
     if given.check:
-        with tempfile.TemporaryDirectory(prefix="thidua-check-") as folder:
+        settings.data.mkdir(parents=True, exist_ok=True)  # a container's /tmp is small, and its archive may be large
+        with tempfile.TemporaryDirectory(prefix=copying.RESTORING, dir=settings.data) as folder:
             about = await copying.check(settings, given.file, Path(folder))
     else:
+        await reached(settings, *SERVICES)
         async with with_broker(settings) as complete:
             about = await copying.restore(complete, given.file)
     rows = sum(sum(told["rows"].values()) for told in about["services"].values())
@@ -120,16 +120,19 @@ async def restore(given: argparse.Namespace, settings: Settings) -> int:
 
 
 @command
+@on_tables(*SERVICES)
 async def archive(given: argparse.Namespace, settings: Settings) -> int:
     """A finished campaign as files that need no program."""
     archiving = importlib.import_module("services.operation.archive")
-    with tempfile.TemporaryDirectory(prefix="thidua-archive-") as folder:
+    given.to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".thidua-archive-", dir=given.to.parent) as folder:
         told = await archiving.archive(settings, given.campaign, given.to, Path(folder))
     print(f"{given.to}: ranking {told}")
     return 0
 
 
 @command
+@on_tables(*SERVICES)
 async def rehearse(given: argparse.Namespace, settings: Settings) -> int:
     """A deadline's last hour, compressed; 1 when a threshold is not reached."""
     rehearsal = importlib.import_module("services.operation.rehearsal")

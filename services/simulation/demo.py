@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from services import local as composition
+from services.databases import reached
 from services.local import Local
 from services.signals import stopped
 from services.simulation import controls
@@ -18,7 +19,7 @@ from services.simulation.progress import Progress
 from services.simulation.scene import PASSWORD, Mark, Scene, imbalances
 from services.simulation.story import local as at
 from shared.bundled import free_port
-from shared.settings import Settings
+from shared.settings import SERVICES, Settings
 
 CAMPAIGN = Path(__file__).parents[2] / "deploy" / "campaigns" / "lai-chau-2023"
 
@@ -26,6 +27,7 @@ CAMPAIGN = Path(__file__).parents[2] / "deploy" / "campaigns" / "lai-chau-2023"
 @contextlib.asynccontextmanager
 async def staged(settings: Settings, mark: Mark) -> AsyncIterator[Scene]:
     """A scene that is ready to play: servers, databases, campaign, services, pages."""
+    await reached(settings, *SERVICES, patience=0)
     async with Local(settings.model_copy(update={"clock": "simulated"}), mail_sink=True) as local:
         scene = Scene(local, mark)
         await scene.prepare()

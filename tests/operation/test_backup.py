@@ -5,15 +5,18 @@ import contextlib
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from errno import ENOSPC
 
 import pytest
 from nats.errors import NoServersError
 from sqlalchemy import func, select
 
 from services import local
-from services.commands import COMMAND_LINE
+from services.__main__ import parser
+from services.commands import COMMAND_LINE, COMMANDS
 from services.evaluation import rankings, rebuild
 from services.local import Local
 from services.operation import archives, backup
@@ -206,6 +209,27 @@ async def test_files_in_the_folder_evidence_are_kept_and_the_archive_says_how_ma
     again = await backup.backup(settings, tmp_path / "again")
     assert (await backup.check(settings, again, tmp_path / "some"))["evidence"] == 1
     assert (tmp_path / "some" / backup.EVIDENCE / "bien-ban.pdf").read_bytes() == b"%PDF"
+
+
+async def test_an_archive_is_for_its_owner_alone_and_is_checked_where_there_is_space(archive, tmp_path, monkeypatch):
+    """In a container /tmp is small and in memory."""
+    file, settings = archive
+    assert file.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert await COMMANDS["restore"](parser().parse_args(["restore", "--check", str(file)]), settings) == 0
+    assert not list(settings.data.glob(".thidua-restore-*"))
+
+
+async def test_a_backup_whose_packing_fails_leaves_nothing_half_made(archive, tmp_path, monkeypatch):
+    _, settings = archive
+
+    def full(*_, **__):
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tarfile.TarFile, "add", full)
+    with pytest.raises(OSError, match="No space left"):
+        await backup.backup(settings, tmp_path / "full")
+    assert list((tmp_path / "full").iterdir()) == []
 
 
 async def test_another_installations_archive_is_refused(archive, tmp_path):

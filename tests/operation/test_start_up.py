@@ -11,7 +11,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from services import commands, local
+from services import databases, local
 from services.__main__ import main
 from services.operation import doctor
 from services.registration.app import create_app
@@ -151,7 +151,7 @@ async def test_a_database_that_does_not_answer_is_waited_for_and_then_told(tmp_p
     away = configuration.load({}, data=tmp_path, database_url=f"postgresql://nobody@127.0.0.1:{free_port()}/none")
     began = asyncio.get_running_loop().time()
     with pytest.raises(Refused) as caught:
-        await commands.reach_database(away, "reporting")
+        await databases.reached(away, "reporting")
     assert asyncio.get_running_loop().time() - began > 0.5
     assert "The database of reporting cannot be reached" in caught.value.faults[0].render("en")
 

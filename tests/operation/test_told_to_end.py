@@ -25,8 +25,8 @@ from tests.fabric.servers import nats_server
 from tests.faults.stand import until
 
 AS_FIRST = ["unshare", "--fork", "--pid", "--kill-child"] if shutil.which("unshare") and os.geteuid() == 0 else []
-SOON = 5.0
-"""Seconds: half of what an engine waits before it kills, on a machine that tests keep busy; on a calm one it is a fraction of one."""
+SOON = 6.0
+"""Seconds, less than an engine waits before it kills, on a machine that tests keep busy; on a calm one it is a fraction of one."""
 
 
 @dataclass
