@@ -139,9 +139,9 @@ async def more(stage) -> None:
 
 def queries() -> list[tuple[str, str]]:
     return [
-        (f"{board.uid}: {panel.title}", query.expression.replace("$__rate_interval", EVERY).replace("$service", service))
+        (f"{board.uid}: {panel.title}", query.expression.replace("$__rate_interval", EVERY).replace("$service", service).replace("$campaign", ".*"))
         for board in dashboards.DASHBOARDS
-        for service in (SERVICES if board.by_service else ("",))
+        for service in (SERVICES if board.choice == "service" else ("",))
         for panel in board.panels
         for query in panel.queries
     ]
