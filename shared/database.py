@@ -39,6 +39,7 @@ from shared.columns import Exact as Exact
 from shared.columns import Instant as Instant
 from shared.columns import Ordered as Ordered
 from shared.columns import among as among
+from shared.telemetry import Telemetry
 
 fabric = MetaData()
 """Tables that every service has: outbox, inbox, dead letters, audit, copies of units, officers and campaigns."""
@@ -64,6 +65,8 @@ class Mark(NamedTuple):
 class WriteSession(ReadSession):
     """A session inside the one transaction that `Database.write` owns; nobody else commits."""
 
+    telemetry: Telemetry | None = None
+    """Of the service whose database this is; a command has none."""
     _connection_info: dict[Any, Any] | None = None
 
     def later(self, statement: Executable, row: Mapping[str, Any]) -> None:
@@ -157,6 +160,7 @@ class Database:
         """Set after each commit that recorded events: the relay's in-process signal."""
         self.relayed = False
         """True where this process publishes what it commits: then no other process is told, which costs PostgreSQL a lock at every commit."""
+        self.telemetry: Telemetry | None = None
         if self.sqlite:
             Path(make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
             self.writer = _sqlite_engine(url, readers=0)
@@ -178,6 +182,7 @@ class Database:
     async def write(self) -> AsyncIterator[WriteSession]:
         """One transaction: committed when the block ends well, rolled back when it raises."""
         async with WriteSession(self.writer, expire_on_commit=False, autoflush=True) as session:
+            session.telemetry = self.telemetry
             async with session.begin():
                 yield session
                 await session.flush()

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import asyncpg
 from nats.js import JetStreamContext
+from opentelemetry.context import Context, get_current
 from sqlalchemy import Column, CursorResult, Index, Integer, String, Table, Text, bindparam, func, select, update
 
 from shared.columns import among, end_of_trace
@@ -16,7 +17,7 @@ from shared.database import Database, Instant, WriteSession, add, fabric
 from shared.events import Event
 from shared.identity import new_id
 from shared.publishing import LARGEST, Outgoing, publish
-from shared.telemetry import Telemetry, traceparent
+from shared.telemetry import Telemetry, traceparent_of
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +69,9 @@ async def record(session: WriteSession, event: Event, now: datetime, *, client: 
         "body": body,
         "time": now,
         "recorded": datetime.now(UTC),
-        "traceparent": traceparent(),
     }
     session.at_commit(write)
-    session.info.setdefault("outbox", []).append(row)
+    session.info.setdefault("outbox", []).append((row, get_current()))
     session.info["recorded"] = True
     return str(row["id"])
 
@@ -82,8 +82,16 @@ def fits(body: str) -> bool:
 
 
 async def write(session: WriteSession) -> None:
-    """All events of a transaction in one statement, as its last one; earlier by whoever records more than it wants to hold."""
-    await add(session, outbox, *session.info.pop("outbox", ()))
+    """All events of a transaction in one statement, as its last one; earlier by whoever records more than it wants to hold.
+
+    Only here an event gets its span: what was recorded in a trial, or by a handler that then failed, is never said.
+    """
+    recorded = session.info.pop("outbox", ())
+    await add(session, outbox, *(row | {"traceparent": _trace_of(session, row, cause)} for row, cause in recorded))
+
+
+def _trace_of(session: WriteSession, row: dict[str, Any], cause: Context) -> str | None:
+    return session.telemetry.said(cause, row["type"], row["id"]) if session.telemetry else traceparent_of(cause)
 
 
 def headers_of(row: Any, service: str) -> dict[str, str]:

@@ -61,6 +61,7 @@ class Service:
         self.clock = Clock(simulated=settings.simulated)
         self.database = Database(settings.database_of(name), name)
         self.telemetry = Telemetry(name, settings.otlp_endpoint)
+        self.database.telemetry = self.telemetry
         gauges.watch(self.database, self.telemetry)
         self.inbox = Inbox(self.database, hears, self.telemetry, self.clock)
         self.broker: NatsBroker = broker.connect(settings, service=name)

@@ -1,45 +1,13 @@
 """Grafana's dashboards as code. `thidua dashboards` writes them; a test runs every query against a Prometheus fed by a real run."""
 
-import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
+from services.operation.panels import IN_EARNEST, Dashboard, Limit, Panel, Query, written
 from shared.events.evaluation import WarningCleared, WarningRaised
 from shared.events.reporting import DiscrepancyOpened, DiscrepancyResolved, ObservationAccepted, ReportAccepted
-from shared.settings import SERVICES
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
-SOURCE = {"type": "prometheus", "uid": "prometheus"}
 EVERY = "$__rate_interval"
-ACROSS, TALL = 24, 8
-
-
-class Query(NamedTuple):
-    """A PromQL expression and the name of its series, for example `{{stream}}`."""
-
-    expression: str
-    legend: str = ""
-
-
-class Panel(NamedTuple):
-    """A panel; `width` of 24 columns; `kind` timeseries, stat, table or gauge; `unit` as Grafana names it."""
-
-    title: str
-    queries: Sequence[Query]
-    unit: str = "short"
-    kind: str = "timeseries"
-    width: int = 12
-    explains: str = ""
-
-
-class Dashboard(NamedTuple):
-    """A dashboard; `by_service`: it has a choice of the service."""
-
-    uid: str
-    title: str
-    panels: Sequence[Panel]
-    by_service: bool = False
 
 
 def quantiles(metric: str, selector: str, by: str = "") -> list[Query]:
@@ -64,49 +32,64 @@ APPLIED = 'outcome="applied"'
 WARNINGS = f'service="notification", type=~"{WarningRaised.TYPE}|{WarningCleared.TYPE}", {APPLIED}'
 OBSERVED = f'service="evaluation", type=~"{ObservationAccepted.TYPE}|{DiscrepancyOpened.TYPE}|{DiscrepancyResolved.TYPE}"'
 OF_SERVICE = 'service="$service"'
+OF_CAMPAIGN = f'campaign=~"$campaign", {IN_EARNEST}'
+OF_ALL = "Mọi phong trào cùng nhau, cả diễn tập và việc thử của đối tác · all movements together, rehearsals and partners' trials too"
 SPANS = 'job="thidua", service_name="thidua-$service"'
 SERVER, CONSUMER = f'{SPANS}, span_kind="SPAN_KIND_SERVER"', f'{SPANS}, span_kind="SPAN_KIND_CONSUMER"'
 
 MOVEMENT = Dashboard("thidua-movement", "Phong trào · The movement", [
     Panel("Báo cáo theo kênh và kết quả, mỗi phút · Reports by channel and outcome, per minute",
-          [Query(f"60 * {rate('thidua_reports_total', 'channel, outcome')}", "{{channel}} {{outcome}}")]),
+          [Query(f"60 * {rate('thidua_reports_total', 'channel, outcome')}", "{{channel}} {{outcome}}")], explains=OF_ALL),
     Panel("Đơn vị đã báo cáo trong kỳ · Units that have reported",
-          [Query("max by (round, state) (thidua_round_units)", "{{round}} {{state}}")]),
+          [Query(f"max by (campaign, round, state) (thidua_round_units{{{OF_CAMPAIGN}}})", "{{campaign}} {{round}} {{state}}")]),
     Panel("Tỷ lệ đúng hạn · On time, of those expected", [Query(
-        'max by (campaign, round) (thidua_round_units{state="on_time"}) / max by (campaign, round) (thidua_round_units{state="expected"} > 0)',
-        "{{round}}",
+        f'max by (campaign, round) (thidua_round_units{{state="on_time", {OF_CAMPAIGN}}})'
+        f' / max by (campaign, round) (thidua_round_units{{state="expected", {OF_CAMPAIGN}}} > 0)',
+        "{{campaign}} {{round}}",
     )], "percentunit", "gauge", 6),
-    Panel("Đến hạn kỳ báo cáo · To the next deadline", [Query("min by (round) (thidua_deadline_seconds)", "{{round}}")], "s", "stat", 6),
-    Panel("Từ nộp đến có điểm · Submitted to scored", quantiles("thidua_event_since_seconds", SCORED), "s"),
+    Panel("Đến hạn kỳ báo cáo · To the next deadline", [Query(
+        f"min by (campaign, round) (thidua_deadline_seconds{{{OF_CAMPAIGN}}})", "{{campaign}} {{round}}",
+    )], "s", "stat", 6, limit=Limit(low=3600), least=None),
+    Panel("Từ nộp đến có điểm · Submitted to scored", quantiles("thidua_event_since_seconds", SCORED), "s", explains=OF_ALL),
     Panel("Từ nộp đến khi thông báo xử lý xong · Submitted to handled by notification", quantiles("thidua_event_since_seconds", HANDLED), "s",
           explains="Mọi báo cáo, có thư hay không · every report, whether or not a letter follows"),
     Panel("Từ nộp đến được báo · Submitted to told", quantiles("thidua_event_since_seconds", TOLD), "s",
           explains="Chỉ những báo cáo gây ra cảnh báo · only reports that raised a warning"),
     Panel("Cảnh báo, mỗi giờ · Warnings, per hour", [Query(
         f"3600 * {rate('thidua_events_total', 'type', WARNINGS)}", "{{type}}",
-    )]),
+    )], explains=OF_ALL),
     Panel("Thư điện tử theo kết quả, mỗi phút · Letters by outcome, per minute",
-          [Query(f"60 * {rate('thidua_letters_total', 'channel, outcome')}", "{{channel}} {{outcome}}")]),
-])  # fmt: skip
+          [Query(f"60 * {rate('thidua_letters_total', 'channel, outcome')}", "{{channel}} {{outcome}}")], explains=OF_ALL),
+], "campaign")  # fmt: skip
 
 FABRIC = Dashboard("thidua-fabric", "Mạch sự kiện · The fabric", [
-    Panel("Sự kiện chờ phát lâu nhất · Oldest event in the outbox", [Query("max by (service) (thidua_outbox_oldest_seconds)", "{{service}}")], "s"),
+    Panel("Sự kiện chờ phát lâu nhất · Oldest event in the outbox", [Query(
+        "max by (service) (thidua_outbox_oldest_seconds)", "{{service}}",
+    )], "s", limit=Limit(high=60)),
     Panel("Phát đi mỗi giây · Published per second", [Query(rate("thidua_outbox_published_total", "service"), "{{service}}")]),
-    Panel("Chờ áp dụng · Consumer lag", [Query("max by (service, stream) (thidua_consumer_lag)", "{{service}} ← {{stream}}")]),
+    Panel("Chờ áp dụng · Consumer lag", [Query(
+        "max by (service, stream) (thidua_consumer_lag)", "{{service}} ← {{stream}}",
+    )], limit=Limit(high=100)),
     Panel("Giao lại · Redelivered", [
         Query("max by (service, stream) (thidua_consumer_redelivered)", "{{service}} ← {{stream}}"),
         Query(rate("thidua_events_total", "service, outcome", 'outcome=~"retried|duplicate"'), "{{service}} {{outcome}}/s"),
     ]),
-    Panel("Sự kiện lỗi chờ xử lý · Dead letters waiting", [Query("max by (service) (thidua_dead_letters_waiting)", "{{service}}")]),
-    Panel("Sự kiện lỗi mới · New dead letters", [Query("sum by (service, reason) (increase(thidua_dead_letters_total[1h]))", "{{service}} {{reason}}")]),
+    Panel("Sự kiện lỗi chờ xử lý · Dead letters waiting", [Query(
+        "max by (service) (thidua_dead_letters_waiting)", "{{service}}",
+    )], limit=Limit(high=1)),
+    Panel("Sự kiện lỗi mới · New dead letters", [Query(
+        "sum by (service, reason) (increase(thidua_dead_letters_total[1h]))", "{{service}} {{reason}}",
+    )], limit=Limit(high=1)),
     Panel("Cỡ lô sự kiện · Events in a batch", quantiles("thidua_batch_events", "", "service")),
     Panel("Báo cáo chung một giao dịch · Reports that share a commit", quantiles("thidua_intake_group", "", "service")),
     Panel("Ai nghe ai, sự kiện mỗi giây · Who hears whom, events per second", [Query(
         f'label_replace({rate("thidua_events_total", "service, type", APPLIED)}, "from", "$1", "type", "([a-z]+)[.].*")',
         "{{from}} → {{service}}: {{type}}",
     )], width=24),
-    Panel("Tới được · Reachable", [Query("min by (service, part) (thidua_reachable)", "{{service}} {{part}}")]),
-    Panel("Lệch đồng hồ · Clock skew", [Query("thidua_clock_skew_seconds", "{{service}}")], "s"),
+    Panel("Tới được · Reachable", [Query(
+        "min by (service, part) (thidua_reachable)", "{{service}} {{part}}",
+    )], limit=Limit(low=1)),
+    Panel("Lệch đồng hồ · Clock skew", [Query("thidua_clock_skew_seconds", "{{service}}")], "s", limit=Limit(-2, 2), least=None),
 ])  # fmt: skip
 
 SERVICE = Dashboard("thidua-service", "Một dịch vụ · A service", [
@@ -115,13 +98,16 @@ SERVICE = Dashboard("thidua-service", "Một dịch vụ · A service", [
     Panel("Tỷ lệ lỗi máy chủ · Answers that are our fault", [Query(
         f'(sum(rate(thidua_http_request_seconds_count{{{OF_SERVICE}, status=~"5.."}}[{EVERY}])) or vector(0))'
         f" / sum(rate(thidua_http_request_seconds_count{{{OF_SERVICE}}}[{EVERY}]))", "5xx",
-    )], "percentunit"),
+    )], "percentunit", limit=Limit(high=0.05)),
     Panel("Trả lời trong, p95 · Answered within, p95",
           quantiles("traces_span_metrics_duration_seconds", SERVER, "span_name")[1:], "s", explains="Điểm: vết của một yêu cầu · dots: a request's trace"),
     Panel("Câu trả lời theo mã · Answers by status", [Query(rate("thidua_http_request_seconds_count", "status", OF_SERVICE), "{{status}}")]),
     Panel("Sự kiện xử lý mỗi giây · Events handled per second",
           [Query(rate("traces_span_metrics_duration_seconds_count", "span_name", CONSUMER), "{{span_name}}")]),
-    Panel("Xử lý trong, p95 · Handled within, p95", quantiles("traces_span_metrics_duration_seconds", CONSUMER, "span_name")[1:], "s"),
+    Panel("Xử lý trong, p95 · Handled within, p95", quantiles("traces_span_metrics_duration_seconds", CONSUMER, "span_name")[1:], "s",
+          explains="receive: cả một lô cùng mọi việc kéo theo, đến khi giao dịch ghi xong: nhìn dòng này; settle: tính lại một đơn vị; process: chỉ ghi nhận một sự kiện, nên gần 0"
+          " · receive: a whole batch and all that follows from it, until its transaction is written: look at this; settle: one unit judged;"
+          " process: one event noted, hence near 0"),
     Panel("Sự kiện theo kết quả · Events by outcome", [Query(rate("thidua_events_total", "outcome", OF_SERVICE), "{{outcome}}")]),
     Panel("Giao dịch mỗi giây · Transactions per second", [Query(rate("thidua_transaction_seconds_count", "outcome", OF_SERVICE), "{{outcome}}")]),
     Panel("Giao dịch kéo dài · How long transactions take", quantiles("thidua_transaction_seconds", OF_SERVICE), "s"),
@@ -130,18 +116,24 @@ SERVICE = Dashboard("thidua-service", "Một dịch vụ · A service", [
     Panel("Bộ nhớ · Memory", [Query(f"process_resident_memory_bytes{{{OF_SERVICE}}}", "{{instance}}")], "bytes", width=8),
     Panel("Tệp mở · Open files", [Query(f"process_open_fds{{{OF_SERVICE}}}", "{{instance}}")], width=8),
     Panel("Gom rác · Garbage collections", [Query(rate("python_gc_collections_total", "generation", OF_SERVICE), "{{generation}}")]),
-    Panel("Đĩa còn trống · Free disk", [Query(f"thidua_disk_free_ratio{{{OF_SERVICE}}}", "{{instance}}")], "percentunit", "gauge"),
-], by_service=True)  # fmt: skip
+    Panel("Đĩa còn trống · Free disk", [Query(
+        f"thidua_disk_free_ratio{{{OF_SERVICE}}}", "{{instance}}",
+    )], "percentunit", "gauge", limit=Limit(low=0.15)),
+], "service")  # fmt: skip
 
 PARTNERS = Dashboard("thidua-partners", "Đối tác · Partners", [
     Panel("Sự kiện nhận được · Events received", [Query(f"max by (client) (deriv(thidua_partner_received[{EVERY}]))", "{{client}}/s")]),
-    Panel("Lần gửi gần nhất · Since the last one", [Query("time() - max by (client) (thidua_partner_last_timestamp_seconds)", "{{client}}")], "s", "stat"),
+    Panel("Lần gửi gần nhất · Since the last one", [Query(
+        "time() - max by (client) (thidua_partner_last_timestamp_seconds)", "{{client}}",
+    )], "s", "stat", limit=Limit(high=86400)),
     Panel("Kết quả trong 24 giờ · Outcomes of the last day", [Query("max by (client, outcome) (thidua_partner_events_last_day)", "{{client}} {{outcome}}")]),
     Panel("Bị từ chối trong 24 giờ · Refused in the last day", [Query(
         'sum by (client) (max by (client, outcome) (thidua_partner_events_last_day{outcome="rejected"}))'
         " / sum by (client) (max by (client, outcome) (thidua_partner_events_last_day))", "{{client}}",
     )], "percentunit"),
-    Panel("Chờ xử lý · Waiting", [Query('max by (stream) (thidua_consumer_lag{stream=~"INBOUND_.+"})', "{{stream}}")]),
+    Panel("Chờ xử lý · Waiting", [Query(
+        'max by (stream) (thidua_consumer_lag{stream=~"INBOUND_.+"})', "{{stream}}",
+    )], limit=Limit(high=100)),
     Panel("Số liệu của đối tác được áp dụng · Partners' figures applied", [Query(
         rate("thidua_events_total", "type", OBSERVED),
         "{{type}}",
@@ -149,46 +141,6 @@ PARTNERS = Dashboard("thidua-partners", "Đối tác · Partners", [
 ])  # fmt: skip
 
 DASHBOARDS = (MOVEMENT, FABRIC, SERVICE, PARTNERS)
-
-
-def written(dashboard: Dashboard) -> str:
-    """A dashboard as Grafana reads it."""
-    made: dict[str, Any] = {
-        "uid": dashboard.uid, "title": dashboard.title, "tags": ["thidua"], "schemaVersion": 39, "refresh": "30s", "editable": False,
-        "time": {"from": "now-6h", "to": "now"}, "timezone": "Asia/Ho_Chi_Minh",
-        "links": [{"title": "thidua", "type": "dashboards", "tags": ["thidua"], "asDropdown": True, "keepTime": True}],
-        "templating": {"list": [_choice()] if dashboard.by_service else []},
-        "panels": [_panel(number, place, panel) for number, (place, panel) in enumerate(_placed(dashboard.panels), 1)],
-    }  # fmt: skip
-    return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
-
-
-def _choice() -> dict[str, Any]:
-    return {
-        "name": "service", "type": "custom", "label": "Dịch vụ · Service", "query": ",".join(SERVICES),
-        "current": {"text": SERVICES[1], "value": SERVICES[1]}, "options": [{"text": s, "value": s, "selected": s == SERVICES[1]} for s in SERVICES],
-    }  # fmt: skip
-
-
-def _placed(panels: Sequence[Panel]) -> Iterable[tuple[dict[str, int], Panel]]:
-    across = down = 0
-    for panel in panels:
-        if across + panel.width > ACROSS:
-            across, down = 0, down + TALL
-        yield {"x": across, "y": down, "w": panel.width, "h": TALL}, panel
-        across += panel.width
-
-
-def _panel(number: int, place: dict[str, int], panel: Panel) -> dict[str, Any]:
-    exemplars = panel.kind == "timeseries" and any("traces_span_metrics" in query.expression for query in panel.queries)
-    return {
-        "id": number, "title": panel.title, "description": panel.explains, "type": panel.kind, "gridPos": place, "datasource": SOURCE,
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
-        "targets": [
-            {"refId": chr(65 + n), "datasource": SOURCE, "expr": query.expression, "legendFormat": query.legend, "exemplar": exemplars}
-            for n, query in enumerate(panel.queries)
-        ],
-    }  # fmt: skip
 
 
 def write(folder: Path = FOLDER) -> list[str]:

@@ -1,12 +1,12 @@
 """The edge of every service, once: security headers, limits of size and number, a span and a measurement for each request."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import INVALID_SPAN, SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +25,8 @@ TAKEN_IN = 303
 SENT_COOKIE = "thidua-sent"
 """Names the form that was taken in last; its page's script forgets what was typed into it only then (static/kept.js)."""
 READING = {"GET", "HEAD", "OPTIONS"}
+OF_MACHINES = ("live", "started", "ready", "metrics")
+"""Asked by machines, some of them every few seconds: neither traced nor counted, or they would drown what people ask."""
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -48,6 +50,7 @@ class Edge:
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self.app, self.telemetry = app, telemetry
         self._in_hand = 0
+        self._of_machines = {f"/{telemetry.service}/{name}" for name in OF_MACHINES}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,6 +60,7 @@ class Edge:
         started: float = perf_counter()
         status: int | None = None
         live = False
+        unseen = scope["path"] in self._of_machines
 
         async def sending(message: Message) -> None:
             nonlocal status, live
@@ -66,7 +70,8 @@ class Edge:
             await send(message)
 
         parent = parent_of(headers.get("traceparent"))
-        with self.telemetry.span(f"{scope['method']} ?", parent, SpanKind.SERVER, **{names.METHOD: scope["method"]}) as span:
+        tracing = self.telemetry.span(f"{scope['method']} ?", parent, SpanKind.SERVER, **{names.METHOD: scope["method"]})
+        with nullcontext(INVALID_SPAN) if unseen else tracing as span:
             try:
                 with self._held(scope["method"]):
                     await self.app(scope, _limited(receive, _declared(headers)), sending)
@@ -79,7 +84,7 @@ class Edge:
             route = _route(scope)
             span.update_name(names.SPAN_REQUEST.format(method=scope["method"], route=route))
             span.set_attributes({names.ROUTE: route, names.STATUS: status or 0, names.WATCHED: live})
-        if not live:  # how long somebody watched a live page is no latency
+        if not (live or unseen):  # how long somebody watched a live page is no latency
             self.telemetry.requests.labels(route, scope["method"], str(status or 0)).observe(perf_counter() - started)
 
 

@@ -45,14 +45,14 @@ async def test_a_broker_that_is_away_is_told_and_does_not_hold_the_scrape_up(app
 
 async def test_each_bucket_of_a_span_has_a_trace_as_its_example_where_openmetrics_is_asked_for(app_of):
     async with launched(app_of("reporting")) as client:
-        await client.get("/reporting/live")
+        await client.get("/reporting/language")
         answer = await client.get("/reporting/metrics", headers=OPENMETRICS)
     family = next(f for f in openmetrics(answer.text) if f.name == "traces_span_metrics_duration_seconds")
     examples = [s.exemplar for s in family.samples if s.exemplar]
     assert all(len(example.labels["trace_id"]) == 32 for example in examples)
     labels = next(s.labels for s in family.samples if s.exemplar)
     assert labels["service_name"] == "thidua-reporting"
-    assert labels["span_name"] == names.SPAN_REQUEST.format(method="GET", route="/reporting/live")
+    assert labels["span_name"] == names.SPAN_REQUEST.format(method="GET", route="/reporting/language")
 
 
 async def test_the_probes_tell_live_from_ready_from_started(app_of, broker):

@@ -7,7 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from shared import telemetry
 from tests.journeys.conftest import staged
 
 UNIT = "xa-ta-tong"
@@ -50,6 +52,29 @@ class Collector:
             self.server.server_close()
 
 
+def tags(span) -> dict[str, str]:
+    return {tag.key: tag.value.string_value for tag in span.attributes}
+
+
+def heard_from(spans) -> tuple[set[tuple[str, str, str]], set[str]]:
+    """Who hears what from whom, joined as a service graph joins spans: each event's consumer with its parent, a producer; and what has another parent.
+
+    A tick, what a command said, and what a partner sent without a trace have none.
+    """
+    said = {span.span_id: (service, span) for service, span in spans if span.kind == Span.SPAN_KIND_PRODUCER}
+    edges, loose = set(), set()
+    for service, span in spans:
+        if span.kind != Span.SPAN_KIND_CONSUMER or telemetry.EVENT_ID not in tags(span) or not span.parent_span_id:
+            continue
+        by, parent = said.get(span.parent_span_id, ("", None))
+        if parent is None or parent.trace_id != span.trace_id:
+            loose.add(f"{service}: {span.name}")
+        else:
+            assert tags(parent).get(telemetry.EVENT_ID) in {None, tags(span)[telemetry.EVENT_ID]}, "what is passed on for a partner has an id of its own"
+            edges.add((by, service, tags(span)[telemetry.EVENT_TYPE]))
+    return edges, loose
+
+
 def tenth(value):
     return value and (value / 10).quantize(value)
 
@@ -74,3 +99,11 @@ async def test_one_connected_trace_from_the_post_to_the_e_mail(tmp_path, broker)
     assert ("thidua-notification", "deliver letter") in names, sorted(names)
     for _, span in family:
         assert span.span_id == posts[0].span_id or span.parent_span_id in spans, f"{span.name} hangs in the air"
+    edges, loose = heard_from(family)
+    assert loose == set()
+    assert edges >= {
+        ("thidua-reporting", "thidua-evaluation", "reporting.report.accepted.v1"), ("thidua-reporting", "thidua-notification", "reporting.report.accepted.v1"),
+        ("thidua-evaluation", "thidua-notification", "evaluation.warning.raised.v1"),
+    }  # fmt: skip
+    assert {by for by, _, type in edges} == {f"thidua-{type.partition('.')[0]}" for _, _, type in edges}
+    assert heard_from(collector.spans)[1] == set()

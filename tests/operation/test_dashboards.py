@@ -27,7 +27,7 @@ from shared.identity import new_id
 from shared.settings import SERVICES
 from tests.faults.stand import until
 from tests.journeys.conftest import staged
-from tests.journeys.test_trace import Collector, tenth
+from tests.journeys.test_trace import Collector, heard_from, tenth
 from tests.operation.alertmanager import running
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,14 @@ async def live(stage) -> None:
         await stage.do("report", UNITS[1], values=[])
     await partner(stage)
     await strange_events(stage)
+    await readers(stage)
     await stage.rest()
+
+
+async def readers(stage) -> None:
+    """Somebody at each service: scrapes and probes are in no panel."""
+    for service in SERVICES:
+        await stage.ask(SECRETARY, "GET", f"/{service}/api/openapi.json")
 
 
 async def strange_events(stage) -> None:
@@ -134,14 +141,15 @@ async def more(stage) -> None:
     await partner(stage, later=True)
     await strange_events(stage)
     await stage.ask(SECRETARY, "GET", "/evaluation/api/rankings/current")
+    await readers(stage)
     await stage.rest()
 
 
 def queries() -> list[tuple[str, str]]:
     return [
-        (f"{board.uid}: {panel.title}", query.expression.replace("$__rate_interval", EVERY).replace("$service", service))
+        (f"{board.uid}: {panel.title}", query.expression.replace("$__rate_interval", EVERY).replace("$service", service).replace("$campaign", ".*"))
         for board in dashboards.DASHBOARDS
-        for service in (SERVICES if board.by_service else ("",))
+        for service in (SERVICES if board.choice == "service" else ("",))
         for panel in board.panels
         for query in panel.queries
     ]
@@ -188,6 +196,9 @@ async def test_every_panel_shows_figures_of_a_real_run(tmp_path, broker):
     declared = [re.sub(r"\\{\w+\\}", "[^ ]+", re.escape(name)) for name in names.SPANS]
     strange = {span.name for _, span in collector.spans if not any(re.fullmatch(pattern, span.name) for pattern in declared)}
     assert strange == set(), "a span that telemetry.py does not declare"
+    edges, loose = heard_from(collector.spans)
+    assert loose == set(), "what a service hears, a partner's event too, hangs below the span of whoever said it"
+    assert len({(by, hears) for by, hears, _ in edges}) >= 6
 
 
 async def from_a_panel_to_the_event(client, stage, collector) -> None:

@@ -336,3 +336,11 @@ def test_the_collector_counts_every_span_before_it_samples():
     assert {"spanmetrics", "servicegraph"} <= set(counted["exporters"])
     collector["service"]["pipelines"]["metrics"]["receivers"].remove("servicegraph")
     assert unknown_parts(collector) == {"servicegraph"}
+
+
+def test_as_shipped_every_trace_is_kept_so_that_every_dot_and_every_link_finds_its_own():
+    """A trace is kept when any policy wants it; an operator who lowers the share reads beside it what is lost."""
+    collector = yaml.safe_load((DEPLOY / "collector" / "collector.yaml").read_text(encoding="utf-8"))
+    policies = collector["processors"]["tail_sampling"]["policies"]
+    assert [one["probabilistic"]["sampling_percentage"] for one in policies if one["type"] == "probabilistic"] == [100]
+    assert "`sampling_percentage`" in (DEPLOY / "README.md").read_text(encoding="utf-8")

@@ -18,6 +18,9 @@ from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from nats.js.api import StreamConfig
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 
 from services.reporting import door, ledger, refusals
 from services.reporting.examples import event as example
@@ -43,7 +46,7 @@ from shared.identity import new_id
 from shared.messages import Refused
 from shared.security import wall_now
 from shared.shadows import shadow_of
-from shared.telemetry import trace_id_of
+from shared.telemetry import SPAN_PASSED, trace_id_of
 from shared.web import paths
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
@@ -130,6 +133,21 @@ async def test_each_event_of_a_batch_has_a_path_of_its_own_and_one_alone_that_of
     given = "4bf92f3577b34da6a3ce929d0e0e4736"
     alone = await traces_of(desk, {"content_type": STRUCTURED, "traceparent": f"00-{given}-00f067aa0ba902b7-01"}, whole("alone"))
     assert alone["alone"] == given
+
+
+async def test_what_the_door_passes_on_is_heard_below_the_span_that_passed_it_on(desk: Desk) -> None:
+    """One alone in its request's trace, each of a batch in its own: so a service graph knows the door as who says it."""
+    spans = InMemorySpanExporter()
+    desk.service.trace_to(SimpleSpanProcessor(spans))
+    await sent(desk, json.dumps(whole("alone")), content_type=STRUCTURED)
+    await traces_of(desk, {"content_type": BATCH}, *(whole(f"b-{n}", observed(str(30 + n))) for n in range(3)))
+    done = spans.get_finished_spans()
+    passed = {span.context.span_id for span in done if (span.name, span.kind) == (SPAN_PASSED, SpanKind.PRODUCER)}
+    heard = [span for span in done if span.kind == SpanKind.CONSUMER and span.name.startswith("process ") and "inbound" in span.name]
+    assert len(passed) == len(heard) == 4
+    assert {span.parent.span_id for span in heard if span.parent} == passed
+    posts = [span.context.span_id for span in done if span.kind == SpanKind.SERVER and span.name.startswith("POST ")]
+    assert [span.parent.span_id for span in done if span.name == SPAN_PASSED and span.parent] == posts[:1]
 
 
 async def test_a_number_in_a_batch_is_passed_on_digit_by_digit(desk: Desk) -> None:

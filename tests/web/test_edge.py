@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import httpx
 import pytest
@@ -182,6 +183,18 @@ async def test_requests_are_measured_by_route_never_by_path(web):
     assert 'route="/reporting/moved"' in metrics
     assert "123" not in [line for line in metrics.splitlines() if "nowhere" in line]
     assert "/nowhere/123" not in metrics
+
+
+async def test_what_machines_ask_is_neither_counted_nor_traced(web):
+    """Else a probe each second makes an outage that one clerk sees small, and its spans are most of what a trace store keeps."""
+    client = web.client()
+    for path in ("live", "started", "ready", "metrics", "live/", "moved"):
+        await client.get(f"/reporting/{path}")
+    metrics = (await client.get("/reporting/metrics")).text.splitlines()
+    counted = [line for line in metrics if line.startswith(("thidua_http_request_seconds_count", "traces_span_metrics_duration_seconds_count"))]
+    routes = {re.search(r'(?:route="|span_name="GET )([^"]+)"', line)[1] for line in counted}
+    assert {"/reporting/moved"} <= routes
+    assert routes & {"/reporting/live", "/reporting/started", "/reporting/ready", "/reporting/metrics"} == set()
 
 
 async def test_failures_are_counted_and_watching_a_live_page_is_no_latency(web):
