@@ -14,6 +14,7 @@ import uvicorn
 
 from services import excuses, local, partner_commands, signals
 from services.local import COMMAND_LINE, Local, database_of
+from services.occupied import occupied
 from shared import audit, broker, clock, deadletters, gates, security
 from shared.bundled import BundledBroker, running_in
 from shared.clock import LOCAL, Clock
@@ -42,12 +43,13 @@ async def with_broker(settings: Settings) -> AsyncIterator[Settings]:
     if address := settings.nats_url or running_in(settings.data / local.BROKER_FOLDER):
         yield settings.model_copy(update={"nats_url": address})
         return
-    bundled = BundledBroker(settings.data / local.BROKER_FOLDER)
-    await bundled.start()
-    try:
-        yield settings.model_copy(update={"nats_url": bundled.url})
-    finally:
-        await bundled.stop()
+    with occupied(settings.data):
+        bundled = BundledBroker(settings.data / local.BROKER_FOLDER)
+        await bundled.start()
+        try:
+            yield settings.model_copy(update={"nats_url": bundled.url})
+        finally:
+            await bundled.stop()
 
 
 @command

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.occupied import occupied
 from shared import broker, clock, restoring, streams
 from shared.bundled import BundledBroker
 from shared.database import Database
@@ -127,6 +128,7 @@ class Local:
         await self._stack.aclose()
 
     async def _enter(self) -> None:
+        self._stack.enter_context(occupied(self.settings.data))
         if not self.settings.nats_url:
             bundled = BundledBroker(self.settings.data / BROKER_FOLDER)
             self._stack.push_async_callback(bundled.stop)

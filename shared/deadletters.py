@@ -102,10 +102,10 @@ async def close(session: WriteSession, actor: Any, letter: str, reason: str, now
     """
     if not (told := " ".join(reason.split())):
         raise Refused(Fault("reason", Message("Chưa ghi lý do đóng."), Message("Hãy ghi vì sao sự kiện này không bao giờ áp dụng được.")))
-    row = await find(session, letter)
-    waiting = (dead_letters.c.id == letter) & dead_letters.c.replayed.is_(None)
-    told = told[:REASON_LIMIT]
-    changed = await session.execute(update(dead_letters).where(waiting).values(replayed=datetime.now(UTC), closed=told))
-    if not changed.rowcount:
+    told, waits = told[:REASON_LIMIT], (dead_letters.c.id == letter) & dead_letters.c.replayed.is_(None)
+    closing = update(dead_letters).where(waits).values(replayed=datetime.now(UTC), closed=told)
+    row = (await session.execute(closing.returning(dead_letters.c.event, dead_letters.c.type))).one_or_none()
+    if row is None:
+        await find(session, letter)
         raise Conflict(Fault("id", Message("Sự kiện lỗi {letter} không còn chờ xử lý.", letter=letter)))
     await audit.record(session, actor, "dead-letter.closed", letter, now, event=row.event, type=row.type, reason=told)

@@ -14,7 +14,7 @@ from services.operation import doctor, examination
 from shared import audit, deadletters
 from shared import settings as configuration
 
-UNREADABLE = SimpleNamespace(subject="reporting.report.accepted.v1", data=b"no event", headers={"ce-id": "e-1"})
+UNREADABLE = SimpleNamespace(subject="reporting.report.accepted.v1", data=b"no event", headers={"ce-id": "e-1"}, reply="")
 
 
 @pytest.fixture

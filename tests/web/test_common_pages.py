@@ -24,7 +24,7 @@ async def say(web) -> str:
 
 async def bury(web, body: bytes = b"", reason: str = "ValueError: no such <unit>") -> str:
     headers = {"ce-id": "e-1", "ce-source": "/thidua/registration", "ce-type": EVENT.TYPE, "ce-time": NOW.isoformat()}
-    message = SimpleNamespace(subject=EVENT.TYPE, data=body or EVENT.model_dump_json().encode(), headers=headers)
+    message = SimpleNamespace(subject=EVENT.TYPE, data=body or EVENT.model_dump_json().encode(), headers=headers, reply="")
     async with web.service.database.write() as session:
         return await deadletters.keep(session, message, reason, 8)
 
