@@ -2,14 +2,13 @@
 
 import argparse
 import asyncio
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
 
-from services import commands, partner_commands, signals
+from services import commands, logs, partner_commands, signals
 from services.excuses import sentences
 from services.operation.commands import add_verbs
 from shared import settings as configuration
@@ -68,9 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         settings = configuration.load(**({"data": given.data} if given.data else {}))
-        for talkative in ("httpx", "alembic"):
-            logging.getLogger(talkative).setLevel(logging.WARNING)
-        logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        logs.begin(settings.log_level)
         return uvloop.run(_dispatch(given, settings))
     except KeyboardInterrupt:
         return 130

@@ -86,7 +86,7 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
     app = local.app_of(given.service, settings)
     if not settings.simulated:
         app.state.service.jobs += (_tick,)
-    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level=settings.log_level, access_log=False)
+    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_config=None, log_level=settings.log_level, access_log=False)
     server = uvicorn.Server(config)
     with signals.lasting():  # the server repeats a signal once it has finished what was in hand
         await server.serve()

@@ -154,7 +154,7 @@ class Local:
     async def serve(self, port: int) -> str:
         """Listen on `port`; returns the address once it answers."""
         config = uvicorn.Config(
-            self.town, host=self.settings.host, port=port, lifespan="off", log_level="warning", access_log=False,
+            self.town, host=self.settings.host, port=port, lifespan="off", log_config=None, log_level="warning", access_log=False,
             timeout_graceful_shutdown=STOP_SECONDS, server_header=False,
         )
         server = QuietServer(config)
