@@ -2,14 +2,13 @@
 
 import argparse
 import asyncio
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import uvloop
 
-from services import commands, partner_commands, signals
+from services import commands, logs, partner_commands, signals
 from services.excuses import sentences
 from services.operation.commands import add_verbs
 from shared import settings as configuration
@@ -47,10 +46,11 @@ def parser() -> argparse.ArgumentParser:
     publish = verb("publish", "Publish a CloudEvent (structured JSON) as a partner.", "thidua publish event.json --client kho-bac")
     publish.add_argument("file", type=Path)
     publish.add_argument("--client", required=True, help="the partner's client name")
-    dead = verb("dead-letters", "List, show or replay events that could not be applied.", "thidua dead-letters list evaluation")
-    dead.add_argument("action", choices=("list", "show", "replay"))
+    dead = verb("dead-letters", "List, show, replay or close events that could not be applied.", "thidua dead-letters list evaluation")
+    dead.add_argument("action", choices=("list", "show", "replay", "close"))
     dead.add_argument("service", choices=SERVICES)
-    dead.add_argument("letter", nargs="?", help="the dead letter's id, for show and replay")
+    dead.add_argument("letter", nargs="?", help="the dead letter's id, for show, replay and close")
+    dead.add_argument("--reason", default="", help="with close: why this event can never be applied; it is kept, with who closed it, in the audit trail")
     rebuild = verb("rebuild", "Rebuild a service's tables from the streams alone, beside the live ones.", "thidua rebuild evaluation --json")
     rebuild.add_argument("service", choices=("evaluation",))
     rebuild.add_argument("--json", action="store_true", help="print the result as one JSON object, last")
@@ -73,9 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given, settings = parser().parse_args(arguments), None
     try:
         settings = configuration.load(**({"data": given.data} if given.data else {}))
-        for talkative in ("httpx", "alembic"):
-            logging.getLogger(talkative).setLevel(logging.WARNING)
-        logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        logs.begin(settings.log_level)
         return uvloop.run(_dispatch(given, settings))
     except KeyboardInterrupt:
         return 130

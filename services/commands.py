@@ -14,10 +14,12 @@ import uvicorn
 from services import local, partner_commands, signals
 from services.databases import Command, on_tables, reached, whole
 from services.local import COMMAND_LINE, Local, database_of
+from services.occupied import occupied
 from shared import audit, broker, clock, deadletters, gates, security
 from shared.bundled import BundledBroker, running_in
-from shared.clock import Clock
-from shared.delivery import STRUCTURED
+from shared.clock import LOCAL, Clock
+from shared.database import Database
+from shared.delivery import STRUCTURED, Unreadable
 from shared.events import documents
 from shared.inbox import Inbox
 from shared.messages import Refused
@@ -40,12 +42,13 @@ async def with_broker(settings: Settings) -> AsyncIterator[Settings]:
     if address := settings.nats_url or running_in(settings.data / local.BROKER_FOLDER):
         yield settings.model_copy(update={"nats_url": address})
         return
-    bundled = BundledBroker(settings.data / local.BROKER_FOLDER)
-    await bundled.start()
-    try:
-        yield settings.model_copy(update={"nats_url": bundled.url})
-    finally:
-        await bundled.stop()
+    with occupied(settings.data):
+        bundled = BundledBroker(settings.data / local.BROKER_FOLDER)
+        await bundled.start()
+        try:
+            yield settings.model_copy(update={"nats_url": bundled.url})
+        finally:
+            await bundled.stop()
 
 
 @command
@@ -85,7 +88,7 @@ async def run(given: argparse.Namespace, settings: Settings) -> int:
     app = local.app_of(given.service, settings)
     if not settings.simulated:
         app.state.service.jobs += (_tick,)
-    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_level=settings.log_level, access_log=False)
+    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_config=None, log_level=settings.log_level, access_log=False)
     server = uvicorn.Server(config)
     with signals.lasting():  # the server repeats a signal once it has finished what was in hand
         await server.serve()
@@ -179,21 +182,40 @@ async def publish(given: argparse.Namespace, settings: Settings) -> int:
 @on_tables()
 async def dead_letters(given: argparse.Namespace, settings: Settings) -> int:
     """Events that could not be applied."""
+    letter = given.letter or ""
     async with database_of(settings, given.service) as database:
-        if given.action == "replay":
-            inbox = Inbox(database, local.hears_of(given.service), Telemetry(given.service), Clock(simulated=settings.simulated))
-            await deadletters.replay(database, inbox, given.letter or "")
-            print(f"{given.letter}: applied")
-            return 0
-        async with database.read() as session:
-            rows = [await deadletters.find(session, given.letter or "")] if given.action == "show" else await deadletters.listed(session)
-    for row in rows:
-        print(_letter(row) if given.action == "show" else f"{row.id}  {row.kept:%d/%m/%Y %H:%M}  {row.type}  {row.reason}")
+        match given.action:
+            case "replay":
+                await _replay(database, settings, given.service, letter)
+                print(f"{letter}: applied")
+            case "close":
+                async with database.write() as session:
+                    await deadletters.close(session, COMMAND_LINE, letter, given.reason, security.wall_now())
+                print(f"{letter}: closed")
+            case "show":
+                async with database.read() as session:
+                    print(_letter(await deadletters.find(session, letter)))
+            case "list":
+                async with database.read() as session:
+                    for row in await deadletters.listed(session):
+                        print(f"{row.id}  {row.kept.astimezone(LOCAL):%d/%m/%Y %H:%M}  {row.type}  {row.reason}")
     return 0
 
 
+async def _replay(database: Database, settings: Settings, service: str, letter: str) -> None:
+    inbox = Inbox(database, local.hears_of(service), Telemetry(service), Clock(simulated=settings.simulated))
+    try:
+        await deadletters.replay(database, inbox, letter)
+    except Unreadable as error:
+        raise Refused.because(
+            "Sự kiện đọc không được ({reason}) nên chưa áp dụng. Nếu không bản nào của chương trình đọc được nó, hãy đóng: "
+            'thidua dead-letters close {service} {letter} --reason "vì sao".',
+            reason=str(error), service=service, letter=letter,
+        ) from None  # fmt: skip
+
+
 def _letter(row: object) -> str:
-    fields = {name: getattr(row, name) for name in ("id", "event", "type", "subject", "headers", "reason", "attempts")}
+    fields = {name: getattr(row, name) for name in ("id", "event", "type", "subject", "headers", "reason", "attempts", "closed")}
     kept: datetime = row.kept  # type: ignore[attr-defined]
     fields |= {"kept": kept.isoformat(), "body": row.body.decode("utf-8", "replace")}  # type: ignore[attr-defined]
     return json.dumps(fields, ensure_ascii=False, indent=2)

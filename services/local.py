@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.occupied import occupied
 from shared import broker, clock, restoring, streams
 from shared.bundled import BundledBroker
 from shared.database import Database
@@ -127,6 +128,7 @@ class Local:
         await self._stack.aclose()
 
     async def _enter(self) -> None:
+        self._stack.enter_context(occupied(self.settings.data))
         if not self.settings.nats_url:
             bundled = BundledBroker(self.settings.data / BROKER_FOLDER)
             self._stack.push_async_callback(bundled.stop)
@@ -152,7 +154,7 @@ class Local:
     async def serve(self, port: int) -> str:
         """Listen on `port`; returns the address once it answers."""
         config = uvicorn.Config(
-            self.town, host=self.settings.host, port=port, lifespan="off", log_level="warning", access_log=False,
+            self.town, host=self.settings.host, port=port, lifespan="off", log_config=None, log_level="warning", access_log=False,
             timeout_graceful_shutdown=STOP_SECONDS, server_header=False,
         )
         server = QuietServer(config)

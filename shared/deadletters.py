@@ -1,4 +1,4 @@
-"""Events that could not be applied: kept whole with the reason, readable, replayable."""
+"""Events that could not be applied: kept whole with the reason, readable; each is replayed one day, or closed by somebody who says why."""
 
 import json
 import logging
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from nats.aio.msg import Msg
 from sqlalchemy import Column, Integer, LargeBinary, String, Table, Text, func, insert, select, update
 
+from shared import audit
 from shared.database import Database, Instant, ReadSession, WriteSession, fabric
 from shared.delivery import restore, whence
 from shared.identity import new_id
-from shared.messages import Fault, Message, NotFound
+from shared.messages import Conflict, Fault, Message, NotFound, Refused
 
 if TYPE_CHECKING:
     from shared.inbox import Inbox
@@ -31,7 +32,9 @@ dead_letters = Table(
     Column("attempts", Integer, nullable=False),
     Column("kept", Instant, nullable=False),
     Column("replayed", Instant),
+    Column("closed", Text),
 )
+"""`replayed`: since when it waits for nobody, applied or closed; `closed`: why it will never be applied, for one that was closed."""
 
 REASON_LIMIT = 2000
 
@@ -62,7 +65,7 @@ def _storable(text: str) -> str:
 
 
 async def listed(session: ReadSession, limit: int = 200) -> list[Any]:
-    """The newest dead letters first, without those already replayed."""
+    """The newest dead letters first, of those that wait."""
     query = select(dead_letters).where(dead_letters.c.replayed.is_(None)).order_by(dead_letters.c.kept.desc()).limit(limit)
     return list((await session.execute(query)).all())
 
@@ -90,3 +93,19 @@ async def replay(database: Database, inbox: "Inbox", letter: str) -> None:
     await inbox.apply_one(restore(json.loads(row.headers), row.body, row.subject))
     async with database.write() as session:
         await session.execute(update(dead_letters).where(dead_letters.c.id == letter).values(replayed=datetime.now(UTC)))
+
+
+async def close(session: WriteSession, actor: Any, letter: str, reason: str, now: datetime) -> None:
+    """Let a letter wait no longer that can never be applied: it stays readable, with the reason, and the audit trail says who closed it.
+
+    Raises `Refused` without a reason, `NotFound`, and `Conflict` for a letter that waits no longer.
+    """
+    if not (told := " ".join(reason.split())):
+        raise Refused(Fault("reason", Message("Chưa ghi lý do đóng."), Message("Hãy ghi vì sao sự kiện này không bao giờ áp dụng được.")))
+    told, waits = told[:REASON_LIMIT], (dead_letters.c.id == letter) & dead_letters.c.replayed.is_(None)
+    closing = update(dead_letters).where(waits).values(replayed=datetime.now(UTC), closed=told)
+    row = (await session.execute(closing.returning(dead_letters.c.event, dead_letters.c.type))).one_or_none()
+    if row is None:
+        await find(session, letter)
+        raise Conflict(Fault("id", Message("Sự kiện lỗi {letter} không còn chờ xử lý.", letter=letter)))
+    await audit.record(session, actor, "dead-letter.closed", letter, now, event=row.event, type=row.type, reason=told)

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 
 from services import local, partner_access
 from services.notification import post
-from services.operation import examination, servers
+from services.operation import examination, presence, servers
 from services.operation.examination import ASK_SECONDS, Check, Finding
 from services.registration import keys
 from shared import broker, clock, deadletters, gates, measures, migrations, permissions, restoring
@@ -64,6 +64,8 @@ def checks(settings: Settings, *, bundled: bool = False) -> Iterator[Check]:
     declared = [f"streams and durables {service}" for service in SERVICES]
     for name, service in zip(declared, SERVICES, strict=True):
         yield Check(name, partial(_provisioned, settings, service), provisioned, there, like=declared[0])
+    for name, service in zip(declared, SERVICES, strict=True):
+        yield Check(f"service {service}", partial(presence.present, settings, service), provisioned, (*there, name))
     yield Check("clock", partial(_clock, settings), provisioned, (*there, declared[0]))
     for spoken in servers.spoken_to(settings):
         yield Check(spoken.name, partial(servers.certificate, spoken.address), spoken.cure, spoken.on)

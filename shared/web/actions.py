@@ -9,6 +9,7 @@ ACTIONS = {
     "amendment.returned": Message("Trả lại đề nghị điều chỉnh"),
     "campaign.loaded": Message("Nạp phong trào"),
     "campaign.review-opened": Message("Mở kỳ xét duyệt"),
+    "dead-letter.closed": Message("Đóng sự kiện lỗi"),
     "dead-letter.replayed": Message("Áp dụng lại sự kiện lỗi"),
     "discrepancy.resolved": Message("Kết luận số liệu lệch"),
     "letters.chosen": Message("Chọn thư nhận qua e-mail"),

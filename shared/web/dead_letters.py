@@ -1,14 +1,14 @@
-"""Dead letters in the page: why an event could not be applied, all of it, and a button to apply it once more."""
+"""Dead letters in the page: why an event could not be applied, all of it, and buttons to apply it once more or to close it."""
 
 import json
 import logging
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from shared import audit, deadletters
-from shared.messages import Fault, Message
+from shared.messages import Fault, Message, Refused
 from shared.security import SignedIn
 from shared.service import Here, Service
 from shared.settings import SERVICES
@@ -22,12 +22,12 @@ router = APIRouter(include_in_schema=False, route_class=StrictRoute)
 
 
 @router.get("/dead-letters")
-async def listed(request: Request, officer: SignedIn, service: Here, replayed: str = "") -> HTMLResponse:
+async def listed(request: Request, officer: SignedIn, service: Here, replayed: str = "", closed: str = "") -> HTMLResponse:
     """The events that wait for somebody, newest first."""
     must_operate(officer)
     async with service.database.read() as session:
         letters, waiting = await deadletters.listed(session), await deadletters.count(session)
-    return render(request, "common/dead_letters.html", letters=letters, waiting=waiting, replayed=replayed, services=SERVICES)
+    return render(request, "common/dead_letters.html", letters=letters, waiting=waiting, replayed=replayed, closed=closed, services=SERVICES)
 
 
 @router.get("/dead-letters/{letter}")
@@ -52,6 +52,22 @@ async def replay(request: Request, officer: SignedIn, service: Here, letter: str
     async with service.database.write() as session:
         await audit.record(session, officer, "dead-letter.replayed", letter, service.now(), event=whole["letter"].event)
     return RedirectResponse(f"/{service.name}/dead-letters?replayed={letter}", 303)
+
+
+@router.post("/dead-letters/{letter}/close")
+async def close(request: Request, officer: SignedIn, service: Here, letter: str, reason: Annotated[str, Form(max_length=deadletters.REASON_LIMIT)] = "") -> Response:
+    """Let the event wait no longer: somebody says why it can never be applied."""
+    must_operate(officer)
+    try:
+        async with service.database.write() as session:
+            await deadletters.close(session, officer, letter, reason, service.now())
+    except Refused as refused:
+        if refused.status != Refused.status:
+            raise
+        answer = render(request, "common/dead_letter.html", **await _whole(service, letter), faults=refused.faults)
+        answer.status_code = refused.status
+        return answer
+    return RedirectResponse(f"/{service.name}/dead-letters?closed={letter}", 303)
 
 
 def _still(error: Exception) -> Fault:

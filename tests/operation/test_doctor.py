@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import ssl
@@ -20,13 +21,13 @@ from sqlalchemy.engine import Engine
 
 from services import local, partner_access
 from services.local import Local
-from services.operation import doctor, examination, servers
+from services.operation import doctor, examination, presence, servers
 from services.operation.examination import Check
 from services.registration import campaigns, keys, partner_keys
 from services.registration.app import create_app as create_registration
 from services.registration.measures import broker_accounts as measure_accounts
 from services.registration.partner_keys import Terms
-from shared import measures
+from shared import measures, streams
 from shared import settings as configuration
 from shared.bundled import free_port
 from shared.deadletters import dead_letters
@@ -68,6 +69,27 @@ def back_up(folder, age: timedelta) -> None:
     (folder / f"thidua-{NOW - age:{measures.STAMP}}.tar.gz").touch()
 
 
+@contextlib.asynccontextmanager
+async def listening(settings, *absent: str):
+    """A pull request at each durable, as a running service has them; a service itself would mend what these tests break."""
+    connection = await nats.connect(settings.nats_url)
+    try:
+        for place in streams.durables([local.hears_of(service) for service in configuration.SERVICES if service not in absent], []):
+            request = json.dumps({"batch": 1, "expires": 120_000_000_000}).encode()
+            await connection.publish(f"$JS.API.CONSUMER.MSG.NEXT.{place.stream}.{place.service}", request, reply=await heard(connection))
+        await connection.flush()
+        yield
+    finally:
+        await connection.close()
+
+
+async def heard(connection) -> str:
+    """An address at which the connection is interested in answers."""
+    inbox = connection.new_inbox()
+    await connection.subscribe(inbox)
+    return inbox
+
+
 @pytest.fixture
 async def healthy(tmp_path):
     """The settings of an installation in which everything is right, and nothing is left out."""
@@ -81,13 +103,14 @@ async def healthy(tmp_path):
             await local.migrate_all(made)
             await local.provision(made)
             keys.signing_key(made)
-            yield made
+            async with listening(made):
+                yield made
 
 
 async def test_a_healthy_installation_has_no_finding(healthy):
     found = await doctor.examine(healthy)
     assert [finding.line("en") for finding in found if finding.fault] == []
-    assert len(found) >= 24
+    assert len(found) >= 28
     assert "SQLite 3." in next(finding.told for finding in found if finding.name == "database's version registration")
 
 
@@ -96,6 +119,47 @@ async def test_one_machine_with_the_bundled_broker_is_healthy_too(tmp_path):
         await whole.start()
         found = await doctor.examine(configuration.load({}, data=tmp_path))
     assert [finding.line("en") for finding in found if finding.fault] == []
+
+
+async def of_service(settings, service: str) -> str:
+    check = next(check for check in doctor.checks(settings) if check.name == f"service {service}")
+    return (await examination.look(check)).line("en")
+
+
+async def test_a_service_that_does_not_run_is_told_while_the_others_are_well(tmp_path, monkeypatch):
+    """Real services, of which one ends as it does when its container ends."""
+    monkeypatch.setattr(presence, "WATCH_SECONDS", 1.0)
+    async with Local(configuration.load({}, data=tmp_path)) as whole:
+        await whole.start()
+        await next(service for service in whole.services if service.name == "evaluation").stop()
+        found = await doctor.examine(configuration.load({}, data=tmp_path))
+    cure = "start it (thidua run evaluation, or deploy/up evaluation) and read the last lines of its log."
+    assert [finding.line("en") for finding in found if finding.fault] == [
+        f"NOT service evaluation: service evaluation does not run, nobody takes events for it: {cure}"
+    ]
+
+
+async def test_a_broker_and_databases_without_any_service_are_not_well(healthy, monkeypatch):
+    monkeypatch.setattr(presence, "WATCH_SECONDS", 0.5)
+    async with nats_server(healthy.data / "alone") as alone:
+        given = healthy.model_copy(update={"nats_url": alone.nats, "nats_monitor_url": alone.monitor})
+        await local.provision(given)
+        async with listening(given, "reporting", "notification"):
+            wrong = [f.name for f in await doctor.examine(given) if f.fault]
+    assert wrong == ["service reporting", "service notification"]
+
+
+async def test_events_that_nobody_takes_though_somebody_listens_are_told_with_the_age_of_the_oldest(healthy, monkeypatch):
+    """The requests here allow one event each: the second waits."""
+    monkeypatch.setattr(presence, "WATCH_SECONDS", 0.5)
+    monkeypatch.setattr(presence, "WAITING_AGE", timedelta(seconds=1))
+    connection = await nats.connect(healthy.nats_url)
+    for _ in range(3):
+        await connection.jetstream().publish("registration.session.ended.v1", b"{}")
+    await connection.close()
+    assert await of_service(healthy, "evaluation") == "ok  service evaluation: runs, 2 events wait, the oldest for 0 s"
+    await asyncio.sleep(1)
+    assert "NOT service evaluation: 2 events wait for service evaluation, the oldest for 1 seconds, and nobody takes them" in await of_service(healthy, "evaluation")
 
 
 async def no_database(settings, _):
@@ -351,12 +415,13 @@ async def test_a_broker_whose_store_is_nearly_full_is_told(tmp_path, healthy):
     async with nats_server(tmp_path / "small", sync="sync_interval: always\n max_file_store: 1000000") as small:
         given = healthy.model_copy(update={"nats_url": small.nats, "nats_monitor_url": small.monitor})
         await local.provision(given)
-        assert [f.line("en") for f in await doctor.examine(given) if f.fault] == []
-        connection = await nats.connect(small.nats)
-        for _ in range(19):
-            await connection.jetstream().publish("clock.minute.ticked.v1", bytes(50_000))
-        await connection.close()
-        wrong = [f.line("en") for f in await doctor.examine(given) if f.fault]
+        async with listening(given):
+            assert [f.line("en") for f in await doctor.examine(given) if f.fault] == []
+            connection = await nats.connect(small.nats)
+            for _ in range(19):
+                await connection.jetstream().publish("clock.minute.ticked.v1", bytes(50_000))
+            await connection.close()
+            wrong = [f.line("en") for f in await doctor.examine(given) if f.fault]
     assert len(wrong) == 1
     assert "NOT broker's space: Only 5 % of what the NATS server n1 may store is free" in wrong[0]
 
@@ -369,7 +434,8 @@ async def test_the_broker_s_certificate_too_is_told_when_it_runs_out(tmp_path, h
         async with nats_server(tmp_path / f"tls-{days}", cluster=speaks_tls) as server:
             given = healthy.model_copy(update={"nats_url": server.nats.replace("nats://127.0.0.1", "tls://localhost"), "nats_monitor_url": server.monitor})
             await local.provision(given)
-            found = await doctor.examine(given)
+            async with listening(given):
+                found = await doctor.examine(given)
         assert {f.name for f in found if f.fault} == wrong
         told = next(f for f in found if f.name == "broker's certificate")
         assert f"{days} days left" in told.line("en")
@@ -399,7 +465,8 @@ async def test_a_broker_that_acknowledges_before_it_writes_is_told(tmp_path, hea
     async with nats_server(tmp_path / "lazy", sync="") as lazy:
         given = healthy.model_copy(update={"nats_url": lazy.nats, "nats_monitor_url": lazy.monitor})
         await local.provision(given)
-        wrong = [f.line("en") for f in await doctor.examine(given) if f.fault]
+        async with listening(given):
+            wrong = [f.line("en") for f in await doctor.examine(given) if f.fault]
     assert len(wrong) == 1
     assert "sync_interval: always" in wrong[0]
 

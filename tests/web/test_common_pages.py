@@ -95,6 +95,37 @@ async def test_a_letter_that_fails_again_stays_and_says_why(web):
         assert await deadletters.count(session) == 1
 
 
+async def test_a_letter_that_can_never_be_applied_is_closed_by_somebody_who_says_why(web):
+    letter = await bury(web, body=b"no event")
+    client = web.client(Role.OPERATOR)
+    path, form = f"/reporting/dead-letters/{letter}", {"csrf": client.officer.csrf}
+    unsaid = await client.post(f"{path}/close", data=form | {"reason": "  "}, headers=HTML)
+    assert (unsaid.status_code, "Chưa ghi lý do đóng." in unsaid.text) == (422, True)
+    async with web.service.database.read() as session:
+        assert await deadletters.count(session) == 1
+    answer = await client.post(f"{path}/close", data=form | {"reason": "phát bằng tay, sai <mẫu>"})
+    assert answer.headers["location"] == f"/reporting/dead-letters?closed={letter}"
+    assert f"Đã đóng sự kiện {letter}, không áp dụng." in (await client.get(answer.headers["location"])).text
+    page = (await client.get(path)).text
+    assert "Đã đóng, không áp dụng" in page
+    assert "phát bằng tay, sai &lt;mẫu&gt;" in page
+    assert "/close" not in page
+    async with web.service.database.read() as session:
+        assert (await deadletters.count(session), await deadletters.listed(session)) == (0, [])
+        row = (await session.execute(select(audit.audit))).one()
+    assert (row.action, row.subject, row.actor) == ("dead-letter.closed", letter, client.officer.id)
+    assert "phát bằng tay" in row.details
+    assert (await client.post(f"{path}/close", data=form | {"reason": "again"}, headers=HTML)).status_code == 409
+
+
+async def test_nobody_but_the_operator_closes_a_dead_letter(web):
+    letter = await bury(web)
+    client = web.client(Role.AUDITOR)
+    assert (await client.post(f"/reporting/dead-letters/{letter}/close", data={"csrf": client.officer.csrf, "reason": "x"}, headers=HTML)).status_code == 403
+    async with web.service.database.read() as session:
+        assert await deadletters.count(session) == 1
+
+
 async def test_a_body_that_is_no_json_is_shown_as_it_came(web):
     letter = await bury(web, body=b"\xff<script>")
     page = (await web.client(Role.OPERATOR).get(f"/reporting/dead-letters/{letter}")).text
