@@ -142,7 +142,7 @@ def _add_headers(scope: Scope, message: Message) -> bool:
         headers.setdefault(name, value)
     if scope.get("scheme") == "https":
         headers.setdefault("strict-transport-security", "max-age=31536000; includeSubDomains")
-    if scope["method"] == "POST" and message["status"] == TAKEN_IN and not headers["location"].startswith(SIGN_IN):
+    if scope["method"] == "POST" and message["status"] == TAKEN_IN and not headers.get("location", "").startswith(SIGN_IN):
         headers.append("set-cookie", f"{SENT_COOKIE}={quote(_asked(scope), safe='')}; Path=/; Max-Age=600; SameSite=Lax")
     static = any(part in scope["path"] for part in ("/static/", "/vendor/", "/swagger/"))
     headers.setdefault("cache-control", "max-age=3600" if static else "no-store")
