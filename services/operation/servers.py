@@ -108,11 +108,19 @@ def spoken_to(settings: Settings) -> Iterator[Spoken]:
 
 
 async def certificate(address: str) -> str:
-    """How long the certificate is good that whoever listens at `address` shows."""
-    expiry = await measures.certificate_expiry(address)
-    if expiry is None:
+    """How long the certificate is good that whoever listens at `address` shows, whether it is for that host, and what keeps this machine from trusting it.
+
+    The last is told and no fault: people's browsers may know a root that this machine does not.
+    """
+    if (shown := await measures.certificate(address)) is None:
         return "speaks without TLS"
-    left = expiry - wall_now()
+    left, host = shown.not_valid_after_utc - wall_now(), urlsplit(address if "//" in address else f"nats://{address}").hostname or ""
     if left < CERTIFICATE_LEFT:
         raise Refused.because("chứng thư TLS còn {days} ngày: hãy gia hạn và nạp lại máy chủ giữ nó (proxy, NATS, PostgreSQL).", days=left.days)
+    if not address.startswith("postgres") and not measures.is_for(shown, host):  # whether that name matters there is for PGSSLMODE to say
+        raise Refused.because(
+            "chứng thư TLS không phải của {host}: hãy cài chứng thư có tên này (subjectAltName) rồi nạp lại máy chủ giữ nó, hoặc sửa địa chỉ.", host=host
+        )
+    if doubt := await measures.distrust(address):
+        return f"{left.days} days left; from here not trusted ({doubt}): is its chain whole, and its root known to this machine (SSL_CERT_FILE)?"
     return f"{left.days} days left"
