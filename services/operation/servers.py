@@ -22,6 +22,8 @@ CERTIFICATE_LEFT = timedelta(days=21)
 STORE_LEFT = 0.10
 OLDEST_POSTGRESQL = (14,)
 SQLITE_DURABLE = {2: "FULL", 3: "EXTRA"}
+NAMED = ("https://", "wss://", "tls://")
+"""Where clients hold the name against the certificate. A database's do as PGSSLMODE says, those of nats:// where the broker insists on TLS."""
 NEVER_OFF = ("fsync", "full_page_writes", "synchronous_commit")
 """With any of them off, PostgreSQL acknowledges what a power cut takes along, or tears a page that it cannot mend."""
 
@@ -117,7 +119,7 @@ async def certificate(address: str) -> str:
     left, host = shown.not_valid_after_utc - wall_now(), urlsplit(address if "//" in address else f"nats://{address}").hostname or ""
     if left < CERTIFICATE_LEFT:
         raise Refused.because("chứng thư TLS còn {days} ngày: hãy gia hạn và nạp lại máy chủ giữ nó (proxy, NATS, PostgreSQL).", days=left.days)
-    if not address.startswith("postgres") and not measures.is_for(shown, host):  # whether that name matters there is for PGSSLMODE to say
+    if address.startswith(NAMED) and not measures.is_for(shown, host):
         raise Refused.because(
             "chứng thư TLS không phải của {host}: hãy cài chứng thư có tên này (subjectAltName) rồi nạp lại máy chủ giữ nó, hoặc sửa địa chỉ.", host=host
         )
