@@ -1,6 +1,8 @@
 """What is measured of a service and its surroundings when somebody asks: for gauges, for alarms, for `thidua doctor`."""
 
 import asyncio
+import contextlib
+import ipaddress
 import json
 import re
 import shutil
@@ -44,14 +46,44 @@ def newest_backup(folder: Path) -> datetime | None:
 
 
 async def certificate_expiry(address: str) -> datetime | None:
-    """Until when the certificate is good that a web, NATS or PostgreSQL server shows; None when it speaks without TLS.
+    """Until when the certificate is good that whoever listens at `address` shows; None when it speaks without TLS."""
+    shown = await certificate(address)
+    return shown.not_valid_after_utc if shown else None
 
-    Whether it is trusted is for whoever connects to judge.
-    """
-    parts = urlsplit(address if "//" in address else f"nats://{address}")
-    protocol = parts.scheme.partition("+")[0]
+
+async def certificate(address: str) -> x509.Certificate | None:
+    """The certificate that a web, NATS or PostgreSQL server shows, trusted or not; None when it speaks without TLS."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return await _shown(address, context)
+
+
+async def distrust(address: str) -> str:
+    """Why this machine, with its own roots and those in SSL_CERT_FILE, would not trust whom it finds at `address`; empty when it would."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    try:
+        await _shown(address, context)
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    return ""
+
+
+def is_for(shown: x509.Certificate, host: str) -> bool:
+    """Whether a certificate names this host: an address as it is, a name whole or with a star for its first part."""
+    try:
+        names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host) in names.get_values_for_type(x509.IPAddress)
+    known = {name.lower() for name in names.get_values_for_type(x509.DNSName)}
+    return not known.isdisjoint({host.lower(), f"*.{host.lower().partition('.')[2]}"})
+
+
+async def _shown(address: str, context: ssl.SSLContext) -> x509.Certificate | None:
+    parts = urlsplit(address if "//" in address else f"nats://{address}")
+    protocol = parts.scheme.partition("+")[0]
     async with asyncio.timeout(ASK_SECONDS):
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port or PORTS[protocol])
         try:
@@ -61,7 +93,7 @@ async def certificate_expiry(address: str) -> datetime | None:
             presented: ssl.SSLObject = writer.get_extra_info("ssl_object")
         finally:
             writer.close()
-    return x509.load_der_x509_certificate(presented.getpeercert(binary_form=True) or b"").not_valid_after_utc
+    return x509.load_der_x509_certificate(presented.getpeercert(binary_form=True) or b"")
 
 
 async def _goes_on_in_tls(protocol: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

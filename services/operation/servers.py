@@ -22,6 +22,8 @@ CERTIFICATE_LEFT = timedelta(days=21)
 STORE_LEFT = 0.10
 OLDEST_POSTGRESQL = (14,)
 SQLITE_DURABLE = {2: "FULL", 3: "EXTRA"}
+NAMED = ("https://", "wss://", "tls://")
+"""Where clients hold the name against the certificate. A database's do as PGSSLMODE says, those of nats:// where the broker insists on TLS."""
 NEVER_OFF = ("fsync", "full_page_writes", "synchronous_commit")
 """With any of them off, PostgreSQL acknowledges what a power cut takes along, or tears a page that it cannot mend."""
 
@@ -108,11 +110,19 @@ def spoken_to(settings: Settings) -> Iterator[Spoken]:
 
 
 async def certificate(address: str) -> str:
-    """How long the certificate is good that whoever listens at `address` shows."""
-    expiry = await measures.certificate_expiry(address)
-    if expiry is None:
+    """How long the certificate is good that whoever listens at `address` shows, whether it is for that host, and what keeps this machine from trusting it.
+
+    The last is told and no fault: people's browsers may know a root that this machine does not.
+    """
+    if (shown := await measures.certificate(address)) is None:
         return "speaks without TLS"
-    left = expiry - wall_now()
+    left, host = shown.not_valid_after_utc - wall_now(), urlsplit(address if "//" in address else f"nats://{address}").hostname or ""
     if left < CERTIFICATE_LEFT:
         raise Refused.because("chứng thư TLS còn {days} ngày: hãy gia hạn và nạp lại máy chủ giữ nó (proxy, NATS, PostgreSQL).", days=left.days)
+    if address.startswith(NAMED) and not measures.is_for(shown, host):
+        raise Refused.because(
+            "chứng thư TLS không phải của {host}: hãy cài chứng thư có tên này (subjectAltName) rồi nạp lại máy chủ giữ nó, hoặc sửa địa chỉ.", host=host
+        )
+    if doubt := await measures.distrust(address):
+        return f"{left.days} days left; from here not trusted ({doubt}): is its chain whole, and its root known to this machine (SSL_CERT_FILE)?"
     return f"{left.days} days left"

@@ -16,6 +16,7 @@ import nats
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
+from cryptography import x509
 from sqlalchemy import event, insert, text
 from sqlalchemy.engine import Engine
 
@@ -45,10 +46,10 @@ NOW = datetime.now(UTC)
 
 
 @contextlib.asynccontextmanager
-async def https(folder, days: int):
-    """A server whose certificate is good for so many days."""
+async def https(folder, days: int, host: str = "localhost"):
+    """A server whose certificate is good for so many days, and for this host."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certified(folder, days))
+    context.load_cert_chain(certified(folder, days, host))
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
     async with server:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -424,6 +425,32 @@ async def test_a_broker_whose_store_is_nearly_full_is_told(tmp_path, healthy):
             wrong = [f.line("en") for f in await doctor.examine(given) if f.fault]
     assert len(wrong) == 1
     assert "NOT broker's space: Only 5 % of what the NATS server n1 may store is free" in wrong[0]
+
+
+async def test_a_certificate_for_another_host_is_told(healthy, tmp_path):
+    async with https(tmp_path, 91, "other.example") as page:
+        wrong = [f.line("en") for f in await doctor.examine(healthy.model_copy(update={"public_url": page})) if f.fault]
+    cure = "install one with that name (subjectAltName) and reload the server that shows it, or correct the address."
+    assert wrong == [f"NOT certificate: the TLS certificate is not for 127.0.0.1: {cure}"]
+
+
+async def test_a_certificate_that_this_machine_does_not_trust_is_noted_and_no_fault(tmp_path, monkeypatch):
+    """The same when an intermediate is missing: who verifies finds no issuer."""
+    async with https(tmp_path, 90) as page:
+        assert "90 days left; from here not trusted (self-signed certificate): is its chain whole" in await servers.certificate(page)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "90.pem"))
+        assert await servers.certificate(page) == "90 days left"
+
+
+@pytest.mark.parametrize(
+    ("named", "host", "right"),
+    [
+        ("a.example", "a.example", True), ("a.example", "A.Example", True), ("*.example", "a.example", True), ("*.example", "a.b.example", False),
+        ("a.example", "b.example", False), ("localhost", "127.0.0.1", True), ("a.example", "127.0.0.1", False), ("127.0.0.1.example", "127.0.0.1", False),
+    ],
+)  # fmt: skip
+def test_a_certificate_names_hosts_whole_or_by_a_star_for_the_first_part(tmp_path, named, host, right):
+    assert measures.is_for(x509.load_pem_x509_certificate(certified(tmp_path, 90, named).read_bytes()), host) is right
 
 
 async def test_the_broker_s_certificate_too_is_told_when_it_runs_out(tmp_path, healthy, monkeypatch):
