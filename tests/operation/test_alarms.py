@@ -87,7 +87,7 @@ def test_the_runbook_of_figures_that_are_missing_tells_of_every_one(language, tm
     text = (ROOT / "deploy" / "runbooks" / language / "FiguresMissing.md").read_text(encoding="utf-8")
     measured = {(app, measure.__name__) for app in (registration, reporting) for measure in app(settings.load({}, data=tmp_path)).state.service.measures}
     names = {name for _, name in measured} - {"certificate"}
-    assert names == set(re.findall(r"`(\w+)` \(re\w+\)", text))
+    assert names == set(re.findall(r"`(\w+)`\s+\(re\w+\)", text))
     _, cures = text.split(PARTS[language][2])
     assert [name for name in names if f"`{name}`" not in cures] == []
 
