@@ -16,4 +16,5 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.smtp_url:
         post.server(settings.smtp_url)
     service = Service("notification", settings, hears, [post.deliver])
+    post.prepare(service.telemetry)
     return site.create(service, [pages.router, api.router], Path(__file__).parent / "templates")

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from time import monotonic
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,7 @@ from shared.messages import LANGUAGES
 from shared.security import officers, wall_now
 from shared.service import Service
 from shared.settings import SettingsRefused
+from shared.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,20 @@ ERROR_LIMIT = 400
 LANGUAGE = LANGUAGES[0]
 SCHEMES = {"smtp": False, "smtps": True}
 GONE = (SMTPServerDisconnected, OSError)
+
+
+class Outcome(StrEnum):
+    """What became of an attempt to send an e-mail."""
+
+    DELIVERED = "delivered"
+    RETRIED = "retried"
+    FAILED = "failed"
+
+
+def prepare(telemetry: Telemetry) -> None:
+    """Every outcome is there from the start: an increase is seen only of what was there before."""
+    for outcome in Outcome:
+        telemetry.letters.labels(Channel.EMAIL, outcome)
 
 
 def server(url: str) -> SMTP:
@@ -125,7 +141,7 @@ class Post:
                     if await self._send(session, smtp, row, self._mail(row, words.write(row, LANGUAGE), wall)):
                         taken.append(row)
             await deliveries.sent(session, taken, self.service.now())
-        self._count("delivered", len(taken))
+        self._count(Outcome.DELIVERED, len(taken))
         return handled
 
     async def _send(self, session: WriteSession, smtp: SMTP, row: Row[Any], mail: Mail) -> bool:
@@ -153,12 +169,12 @@ class Post:
         log.warning("letter %s not sent (attempt %d), again at %s: %s", row.letter, row.attempts + 1, again, error)
         values = {"attempts": row.attempts + 1, "next_attempt": again, "error": _told(error)}
         await session.execute(update(table).where(table.c.delivery == row.delivery).values(values))
-        self._count("retried")
+        self._count(Outcome.RETRIED)
 
     async def _fail(self, session: WriteSession, row: Row[Any], error: Exception) -> None:
         log.error("letter %s failed after %d attempts: %s", row.letter, row.attempts + 1, error)
         await _end(session, row, State.FAILED, _told(error), row.attempts + 1)
-        self._count("failed")
+        self._count(Outcome.FAILED)
 
     async def _postpone_all(self, wall: datetime, error: Exception) -> int:
         """The mail server does not answer: every e-mail that is due has had an attempt."""
@@ -177,7 +193,7 @@ class Post:
         )  # fmt: skip
         return Mail(self.service.settings.mail_from, row.name, row.email or "", text.subject, body, row.message_id, wall)
 
-    def _count(self, outcome: str, many: int = 1) -> None:
+    def _count(self, outcome: Outcome, many: int = 1) -> None:
         self.telemetry.letters.labels(Channel.EMAIL, outcome).inc(many)
 
 

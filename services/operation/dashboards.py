@@ -53,8 +53,8 @@ MOVEMENT = Dashboard("thidua-movement", "Phong trào · The movement", [
     Panel("Từ nộp đến có điểm · Submitted to scored", quantiles("thidua_event_since_seconds", SCORED), "s", explains=OF_ALL),
     Panel("Từ nộp đến khi thông báo xử lý xong · Submitted to handled by notification", quantiles("thidua_event_since_seconds", HANDLED), "s",
           explains="Mọi báo cáo, có thư hay không · every report, whether or not a letter follows"),
-    Panel("Từ nộp đến được báo · Submitted to told", quantiles("thidua_event_since_seconds", TOLD), "s",
-          explains="Chỉ những báo cáo gây ra cảnh báo · only reports that raised a warning"),
+    Panel("Từ nộp đến khi cảnh báo được ghi nhận để gửi thư · Submitted to warning noted for letters", quantiles("thidua_event_since_seconds", TOLD), "s",
+          explains="Chỉ những báo cáo gây ra cảnh báo; thư điện tử còn đợi gộp và máy chủ thư · only reports that raised a warning; e-mails then wait for their digest and the mail server"),
     Panel("Cảnh báo, mỗi giờ · Warnings, per hour", [Query(
         f"3600 * {rate('thidua_events_total', 'type', WARNINGS)}", "{{type}}",
     )], explains=OF_ALL),

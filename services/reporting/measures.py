@@ -14,6 +14,8 @@ from shared.service import Service
 from shared.telemetry import Telemetry
 
 OUTCOMES = ("on_time", "late", "refused", "returned")
+STATES = ("expected", "on_time", "late")
+"""How a round's units are told to stand."""
 DAY = timedelta(days=1)
 
 
@@ -40,7 +42,7 @@ async def _standing(session: ReadSession, campaign: str, round: str) -> dict[str
     expected = select(func.count()).select_from(participants).where(participants.c.campaign == campaign)
     query = select(reports.c.on_time, func.count()).where(reports.c.campaign == campaign, reports.c.round == round)
     came = {row[0]: row[1] for row in await session.execute(query.group_by(reports.c.on_time))}
-    return {"expected": int(await session.scalar(expected) or 0), "on_time": came.get(True, 0), "late": came.get(False, 0)}
+    return dict(zip(STATES, (int(await session.scalar(expected) or 0), came.get(True, 0), came.get(False, 0)), strict=True))
 
 
 async def partners(service: Service) -> None:

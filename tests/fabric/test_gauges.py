@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from sqlalchemy import text
 
 from services.local import Local
+from services.registration import app as registration
 from shared import probe
 from shared import telemetry as names
 from shared.bundled import free_port
@@ -40,6 +41,14 @@ async def test_a_broker_that_is_away_is_told_and_does_not_hold_the_scrape_up(app
         await broker.stop()
         found = await samples(client)
     assert found["thidua_reachable", "broker"] == 0
+    assert found["thidua_reachable", "database"] == 1
+
+
+async def test_registration_tells_when_nothing_answers_at_the_public_address(settings):
+    away = settings.model_copy(update={"public_url": f"https://127.0.0.1:{free_port()}"})
+    async with launched(registration.create_app(away)) as client:
+        found = await samples(client, "registration")
+    assert found["thidua_reachable", "certificate"] == 0
     assert found["thidua_reachable", "database"] == 1
 
 

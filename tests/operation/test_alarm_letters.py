@@ -159,10 +159,13 @@ async def test_an_alarm_whose_cause_has_called_says_nothing_of_its_own(tmp_path)
     hidden = [
         raised("BackupOld"), raised("ClockSkewed", service="registration"), raised("OutboxOld", service="reporting"),
         raised("LagNotFalling", service="reporting", stream="REPORTING"), raised("ErrorsAnswered", service="reporting"),
+        raised("FiguresMissing", service="reporting", part="deadlines"), raised("FiguresMissing", service="registration", part="backup"),
+        raised("PagesUnreachable", service="registration"),
     ]  # fmt: skip
     heard = [
         raised("NoReportBeforeDeadline", campaign="c", round="ky-1"), raised("OutboxOld", service="evaluation"), raised("ServiceDown", service="reporting"),
         raised("LettersStuck"), raised("DeadLettersGrowing", service="notification", reason="unreadable"), raised("BackupOld", installation="another"),
+        raised("PagesUnreachable", service="registration", installation="another"),
     ]  # fmt: skip
     async with alertmanager(tmp_path, "") as client:
         (await client.post("/api/v2/alerts", json=[*causes, *hidden, *heard[:2], *heard[3:]])).raise_for_status()

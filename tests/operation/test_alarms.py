@@ -9,7 +9,8 @@ import pytest
 import yaml
 from prometheus_client.samples import Sample
 
-from services.reporting.app import create_app
+from services.registration.app import create_app as registration
+from services.reporting.app import create_app as reporting
 from shared import settings
 from shared.events.reporting import Channel
 from shared.telemetry import Telemetry
@@ -80,6 +81,17 @@ def test_every_runbook_belongs_to_an_alarm():
     assert {path.stem for language in LANGUAGES for path in (ROOT / "deploy" / "runbooks" / language).iterdir()} == names
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_runbook_of_figures_that_are_missing_tells_of_every_one(language, tmp_path):
+    """Whatever a service measures on its own; that the pages open has an alarm of its own."""
+    text = (ROOT / "deploy" / "runbooks" / language / "FiguresMissing.md").read_text(encoding="utf-8")
+    measured = {(app, measure.__name__) for app in (registration, reporting) for measure in app(settings.load({}, data=tmp_path)).state.service.measures}
+    names = {name for _, name in measured} - {"certificate"}
+    assert names == set(re.findall(r"`(\w+)`\s+\(re\w+\)", text))
+    _, cures = text.split(PARTS[language][2])
+    assert [name for name in names if f"`{name}`" not in cures] == []
+
+
 def unknown_series(found: list[dict]) -> set[str]:
     known = {name for metric in Telemetry("x").registry._collector_to_names.values() for name in metric} | FOREIGN
     named = {name for rule in found for name in re.findall(r"\b((?:thidua|traces|node|process|kubelet|alertmanager|prometheus)_\w+|up(?=\{))", rule["expr"])}
@@ -92,7 +104,7 @@ def test_every_alarm_asks_for_series_that_services_have():
 
 
 def test_the_first_report_after_a_start_is_an_increase_for_the_series_is_there_before_it(tmp_path):
-    telemetry = create_app(settings.load({}, data=tmp_path)).state.service.telemetry
+    telemetry = reporting(settings.load({}, data=tmp_path)).state.service.telemetry
     there = {(one.labels["channel"], one.labels["outcome"]): one.value for one in samples(telemetry) if one.name == "thidua_reports_total"}
     assert there == {(channel, outcome): 0 for channel in Channel for outcome in ("on_time", "late", "refused", "returned")}
     assert [one for one in samples(Telemetry("evaluation")) if one.name == "thidua_reports_total"] == []

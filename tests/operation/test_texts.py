@@ -89,6 +89,21 @@ def texts() -> list[Path]:
     return [README, *(DEPLOY / "runbooks").rglob("*.md")]
 
 
+def nowhere(text: str) -> list[str]:
+    """Commands that do not say where they are typed: kubectl without its namespace; podman-compose where neither the item of a list nor what stands before it in its line says `deploy`."""
+    items = re.split(r"\n(?=\d\. |\n)", text)
+    lost = [line for item in items for line in re.findall(r"`(podman-compose [^`]*)`", item) if not re.search(r"`deploy`|`cd deploy", item)]
+    return lost + [line for line in re.findall(r"`(kubectl [^`]*)`", text) if not line.startswith("kubectl -n thidua ")]
+
+
+def test_a_runbook_says_where_its_lines_are_typed():
+    for path in (DEPLOY / "runbooks").rglob("*.md"):
+        assert nowhere(path.read_text(encoding="utf-8")) == [], path
+    assert nowhere("1. In `deploy`: `podman-compose ps`.\n2. `podman-compose logs`, `kubectl get jobs`, `kubectl -n thidua get jobs`") == [
+        "podman-compose logs", "kubectl get jobs",
+    ]  # fmt: skip
+
+
 def with_what_it_depends_on(text: str) -> list[str]:
     """Lines that start parts with podman-compose without --no-deps: it does not get past a finished job that others wait for (decision 0024)."""
     return [line for line in re.findall(r"podman-compose(?: -\S+(?: \S+)?)*? up [^`\n]*", text) if "--no-deps" not in line]
