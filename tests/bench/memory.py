@@ -80,7 +80,8 @@ async def _grow(data: Path, url: str) -> None:
     for database in databases:
         for table in ("outbox", "inbox"):
             names = [column for _, column, *_ in database.execute(f"PRAGMA table_info({table})")]
-            values = ", ".join("id || '-' || n" if name == "id" else name for name in names)
+            other = {"id": "id || '-' || n", "position": f"position + n * (SELECT max(position) FROM {table})"}
+            values = ", ".join(other.get(name, name) for name in names)
             copies = f"WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < {round(wanted / there)})"
             database.execute(f"{copies} INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {table}, g")
         database.commit()
