@@ -17,6 +17,7 @@ from nats.js.api import (
     RetentionPolicy,
     StorageType,
     StreamConfig,
+    StreamInfo,
     StreamsListIterator,
 )
 from nats.js.errors import BadRequestError, NotFoundError, ServerError
@@ -116,15 +117,21 @@ def partner_durables(clients: Iterable[str]) -> list[Durable]:
     return found
 
 
-async def clients_of(jetstream: JetStreamContext) -> list[str]:
-    """The partners whose streams are there, sorted. The broker tells of 256 streams at a time."""
-    names: list[str] = []
+async def present(jetstream: JetStreamContext) -> list[StreamInfo]:
+    """All streams that are there. The broker tells of 256 at a time."""
+    found: list[StreamInfo] = []
     total = 1
-    while len(names) < total:
-        page = cast(StreamsListIterator, await jetstream.streams_info_iterator(offset=len(names)))
-        names += [str(info.config.name) for info in page]
+    while len(found) < total:
+        page = cast(StreamsListIterator, await jetstream.streams_info_iterator(offset=len(found)))
+        found += page
         total = page.total
+    return found
+
+
+async def clients_of(jetstream: JetStreamContext) -> list[str]:
+    """The partners whose streams are there, sorted."""
     prefix = stream_of_client("")
+    names = [str(info.config.name) for info in await present(jetstream)]
     return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
 

@@ -18,7 +18,7 @@ from nats.js.errors import NotFoundError
 from services import local
 from services.operation import archives, snapshots, tables
 from services.registration import keys
-from shared import broker, migrations, restoring
+from shared import broker, migrations, restoring, streams
 from shared.database import Database
 from shared.measures import STAMP
 from shared.messages import Refused
@@ -69,7 +69,7 @@ async def _copy_database(settings: Settings, service: str, copy: Path) -> dict[s
 async def _copy_streams(settings: Settings, copy: Path) -> dict[str, int]:
     connection = await broker.open_once(settings)
     try:
-        names = sorted(str(info.config.name) for info in await connection.jetstream().streams_info())
+        names = sorted(str(info.config.name) for info in await streams.present(connection.jetstream()))
         return {name: await snapshots.take(connection, name, copy / "streams" / name) for name in names}
     finally:
         await connection.close()
@@ -149,7 +149,7 @@ async def _must_be_free(settings: Settings, databases: Sequence[Database]) -> bo
 async def _streams_must_be_empty(settings: Settings) -> None:
     connection = await broker.open_once(settings)
     try:
-        for info in await connection.jetstream().streams_info():
+        for info in await streams.present(connection.jetstream()):
             if info.state.messages:
                 raise Refused.because("Luồng {stream} không trống: chỉ phục hồi vào nơi trống.", stream=info.config.name)
     finally:
