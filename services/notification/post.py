@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 20
 BATCH_SECONDS = 0.5
-"""A transaction takes no longer than this and the mail in hand: on SQLite nothing else is written meanwhile."""
+"""A transaction takes no longer than this and the mail in hand, and one mail at least: on SQLite nothing else is written meanwhile."""
 POLL_SECONDS = 0.5
 TIMEOUT_SECONDS = 10.0
 PERMANENT = 500
@@ -128,7 +128,7 @@ class Post:
                 rows = (await session.execute(query)).all()
             words = await texts.words_for(session, rows)
             for row in rows:
-                if not smtp.is_connected or monotonic() - started > BATCH_SECONDS:
+                if not smtp.is_connected or (handled and monotonic() - started > BATCH_SECONDS):
                     break
                 handled += 1
                 with self.telemetry.span(

@@ -105,6 +105,18 @@ async def test_an_address_refused_for_good_fails_at_once_and_one_refused_for_now
     await service.database.close()
 
 
+async def test_on_a_machine_that_takes_too_long_for_its_questions_letters_leave_all_the_same(town, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BATCH_SECONDS", 0.0)
+    sink = Sink(tmp_path / "slow")
+    await sink.start()
+    service = service_of(town, sink.url)
+    await town.hear(story.warned(), at=OPENING)
+    await Post(service).deliver_due(WALL)
+    assert await states(town) == {"xa.clerk": ("delivered", 1), "xa.head": ("delivered", 1)}
+    await sink.stop()
+    await service.database.close()
+
+
 class Deadly(Sink):
     """Takes the first mail, and the sender dies before it can note that."""
 
