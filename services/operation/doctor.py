@@ -10,15 +10,13 @@ from importlib import metadata
 from pathlib import Path
 
 import httpx
-import nats.errors
-from nats.aio.client import Client
 
 from services import local, partner_access
 from services.notification import post
 from services.operation import examination, presence, servers
 from services.operation.examination import ASK_SECONDS, Check, Finding
 from services.registration import keys
-from shared import broker, clock, deadletters, gates, measures, migrations, permissions, restoring
+from shared import clock, deadletters, gates, measures, migrations, permissions, restoring
 from shared.bundled import running_in
 from shared.messages import Message, Refused
 from shared.security import wall_now
@@ -140,7 +138,7 @@ async def _dead_letters(settings: Settings, service: str) -> str:
 async def _broker(settings: Settings) -> str:
     if not settings.nats_url:
         raise Refused.because("máy chủ NATS đi kèm không chạy: hãy chạy thidua up, hoặc đặt THIDUA_NATS_URL nếu dùng máy chủ riêng.")
-    connection = await _connected(settings)
+    connection = await servers.connected(settings)
     version = str(connection._server_info["version"])  # noqa: SLF001 - nats-py makes public only a part of what a server tells
     await connection.close()
     gates.recent("NATS", version)
@@ -165,7 +163,7 @@ _EXPORT = Message("hãy chạy thidua partners export --reload, và xem thidua p
 
 
 async def _provisioned(settings: Settings, service: str) -> str:
-    connection = await _connected(settings)
+    connection = await servers.connected(settings)
     try:
         await gates.provisioned(connection, [local.hears_of(service)], settings.replicas)
     finally:
@@ -174,7 +172,7 @@ async def _provisioned(settings: Settings, service: str) -> str:
 
 
 async def _clock(settings: Settings) -> str:
-    connection = await _connected(settings)
+    connection = await servers.connected(settings)
     try:
         skew = await clock.ask(connection) - wall_now()
     finally:
@@ -182,12 +180,6 @@ async def _clock(settings: Settings) -> str:
     if abs(skew) > clock.SKEW_LIMIT:
         raise Refused.because("đồng hồ máy này lệch {seconds} giây so với máy chủ NATS: hãy bật NTP (chrony) trên mọi máy.", seconds=round(skew.total_seconds()))
     return f"{skew.total_seconds():+.3f} s from the broker's (where both are on one machine that is one clock: see chronyc tracking)"
-
-
-async def _connected(settings: Settings) -> Client:
-    if not settings.nats_url:
-        raise nats.errors.NoServersError
-    return await broker.open_once(settings)
 
 
 async def _mail(settings: Settings) -> str:

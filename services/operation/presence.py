@@ -10,7 +10,8 @@ from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
 from services import local
-from shared import broker, streams
+from services.operation import servers
+from shared import streams
 from shared.messages import Refused
 from shared.security import wall_now
 from shared.settings import Settings
@@ -27,7 +28,7 @@ async def present(settings: Settings, service: str) -> str:
 
     Partners' streams are left out: what is beyond a partner's quota waits there by design.
     """
-    connection = await broker.open_once(settings)
+    connection = await servers.connected(settings)
     try:
         jetstream, places = connection.jetstream(), streams.durables([local.hears_of(service)], [])
         if not await _somebody_listens(jetstream, places):

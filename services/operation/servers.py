@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from nats.aio.client import Client
+from nats.errors import NoServersError
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from services import local
-from shared import gates, measures
+from shared import broker, gates, measures
 from shared.database import Database
 from shared.messages import Message, Refused
 from shared.security import wall_now
@@ -36,6 +38,13 @@ async def database_there(settings: Settings, service: str) -> AsyncIterator[Data
         raise FileNotFoundError(address.database)
     async with local.database_of(settings, service) as database:
         yield database
+
+
+async def connected(settings: Settings) -> Client:
+    """A connection to the broker, where there is one: raises `NoServersError` where none is named and the bundled one does not run."""
+    if not settings.nats_url:
+        raise NoServersError
+    return await broker.open_once(settings)
 
 
 async def version_of_database(settings: Settings, service: str) -> str:

@@ -118,9 +118,9 @@ def test_nothing_is_said_of_tables_and_columns_that_are_not_there():
     assert columns.words().keys() - {one.name for table in there for one in table.c} == set()
 
 
-async def test_what_belongs_to_a_campaign_by_another_table_is_archived_with_it_alone(database_url):
+async def test_what_belongs_to_a_campaign_by_another_table_is_archived_with_it_alone(database_url, tmp_path):
     """A work's steps and a hold's lift say no campaign: they follow the work and the hold."""
-    settings = configuration.load({"THIDUA_DATABASE_URL": database_url})
+    settings = configuration.load({"THIDUA_DATABASE_URL": database_url}, data=tmp_path)
     await local.migrate_all(settings, ["evaluation"])
     async with local.database_of(settings, "evaluation") as database:
         async with database.write() as session:
