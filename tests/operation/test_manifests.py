@@ -249,6 +249,14 @@ def test_init_makes_secrets_once_and_no_two_alike(secrets, tmp_path):
     assert certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName) == ["thidua.example"]
 
 
+def test_the_certificate_of_an_address_is_for_that_address(tmp_path):
+    """A browser, and the doctor, take no name for an address."""
+    assert run("sh", str(DEPLOY / "init"), "10.0.0.5", str(tmp_path)).returncode == 0
+    certificate = x509.load_pem_x509_certificate((tmp_path / "tls" / "tls.crt").read_bytes())
+    named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(one) for one in named.get_values_for_type(x509.IPAddress)] == ["10.0.0.5"]
+
+
 def test_the_program_takes_the_secrets(secrets):
     named = {f"THIDUA_{service.upper()}_DATABASE_URL_FILE": str(secrets / f"{service}.database-url") for service in SERVICES}
     files = {"THIDUA_SIGNING_KEY_FILE": str(secrets / "signing-key.pem"), "THIDUA_NATS_URL_FILE": str(secrets / "nats-url")}
