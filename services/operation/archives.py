@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import shutil
 import tarfile
 import zlib
@@ -12,14 +13,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from services.registration import keys
 from shared.messages import Refused
 from shared.security import SigningKey, wall_now
+from shared.settings import Settings
 
 SUMS, SIGNATURE, PUBLIC = "SHA256SUMS", "SHA256SUMS.sig", "signer.pem"
 
 
 def seal(folder: Path, file: Path, key: SigningKey) -> None:
-    """Pack `folder` into `file`, which appears only once it is whole and is for its owner alone to read."""
+    """Pack `folder` into `file`, which appears only once it is whole and on the disk, and is for its owner alone to read."""
     sums = "".join(f"{_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in sorted(folder.rglob("*")) if path.is_file())
     (folder / SUMS).write_text(sums, encoding="utf-8")
     (folder / SIGNATURE).write_bytes(base64.b64encode(key.sign(sums.encode())))
@@ -29,9 +32,27 @@ def seal(folder: Path, file: Path, key: SigningKey) -> None:
         unfinished.touch(mode=0o600)
         with tarfile.open(unfinished, "w:gz", compresslevel=1) as tar:
             tar.add(folder, arcname=".")
+        _sync(unfinished)
         unfinished.rename(file)
+        _sync(file.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """After a power cut a name may be there and what it names not."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def key_there(settings: Settings) -> SigningKey:
+    """The installation's key. Raises `Refused` where there is none: who only looks must not make one."""
+    if not (settings.signing_key or keys.path_of(settings).exists()):
+        raise Refused.because("chưa có khóa ký: hãy đặt THIDUA_SIGNING_KEY_FILE (deploy/init tạo khóa này); không đặt thì registration tự tạo khi khởi động.")
+    return keys.signing_key(settings)
 
 
 def unseal(file: Path, folder: Path, public_pem: str) -> None:

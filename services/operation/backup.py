@@ -77,7 +77,7 @@ async def _copy_streams(settings: Settings, copy: Path) -> dict[str, int]:
 
 async def check(settings: Settings, file: Path, folder: Path) -> dict[str, Any]:
     """Unpack an archive into `folder`; returns its manifest. Raises `Refused` when anything in it is not as it was signed."""
-    archives.unseal(file, folder, keys.signing_key(settings).public_pem)
+    archives.unseal(file, folder, archives.key_there(settings).public_pem)
     if not (folder / MANIFEST).is_file():
         raise Refused.because("Tệp {file} không phải bản sao lưu: hãy chọn tệp do thidua backup tạo.", file=file)
     about: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

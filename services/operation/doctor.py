@@ -13,9 +13,8 @@ import httpx
 
 from services import local, partner_access
 from services.notification import post
-from services.operation import examination, presence, servers
+from services.operation import archives, examination, presence, servers
 from services.operation.examination import ASK_SECONDS, Check, Finding
-from services.registration import keys
 from shared import clock, deadletters, gates, measures, migrations, permissions, restoring
 from shared.bundled import running_in
 from shared.messages import Message, Refused
@@ -89,9 +88,7 @@ async def _versions() -> str:
 
 
 async def _signing_key(settings: Settings) -> str:
-    if not (settings.signing_key or keys.path_of(settings).exists()):
-        raise Refused.because("chưa có khóa ký: hãy đặt THIDUA_SIGNING_KEY_FILE (deploy/init tạo khóa này); không đặt thì registration tự tạo khi khởi động.")
-    return f"key {keys.signing_key(settings).id}"
+    return f"key {archives.key_there(settings).id}"
 
 
 async def _schema(settings: Settings, service: str) -> str:

@@ -200,6 +200,14 @@ async def test_what_is_sealed_with_the_same_key_but_is_no_backup_is_refused(arch
     assert "text.tar.gz cannot be read" in await refusal(backup.check(settings, tmp_path / "text.tar.gz", tmp_path / "check-text"))
 
 
+async def test_an_archive_is_not_checked_with_a_key_that_was_made_for_it(archive, tmp_path):
+    """Else that key would be the installation's from then on."""
+    file, _ = archive
+    elsewhere = configuration.load({}, data=tmp_path / "elsewhere")
+    assert "there is no signing key" in await refusal(backup.check(elsewhere, file, tmp_path / "check"))
+    assert not (tmp_path / "elsewhere").exists()
+
+
 async def test_files_in_the_folder_evidence_are_kept_and_the_archive_says_how_many(archive, tmp_path):
     """The program takes no files from officers; whoever keeps some there has them in the backup."""
     file, settings = archive
@@ -235,6 +243,7 @@ async def test_a_backup_whose_packing_fails_leaves_nothing_half_made(archive, tm
 async def test_another_installations_archive_is_refused(archive, tmp_path):
     file, settings = archive
     stranger = settings.model_copy(update={"data": tmp_path / "stranger"})
+    keys.signing_key(stranger)
     assert "is not this key's" in await refusal(backup.check(stranger, file, tmp_path / "check"))
 
 
