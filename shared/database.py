@@ -369,8 +369,8 @@ async def upsert(session: WriteSession, table: Table, rows: Sequence[Mapping[str
 
 
 _AWAY = (asyncpg.PostgresConnectionError, asyncpg.InsufficientResourcesError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
-         asyncpg.CannotConnectNowError, asyncpg.InternalClientError)  # fmt: skip
-"""What PostgreSQL or its driver says when it is going, starting, or has no place or space left."""
+         asyncpg.CannotConnectNowError, asyncpg.InternalClientError, asyncpg.TransactionRollbackError)  # fmt: skip
+"""What PostgreSQL or its driver says when it is going, starting, has no place or space left, or gave up one of two that waited for each other."""
 
 
 def is_outage(error: Exception) -> bool:

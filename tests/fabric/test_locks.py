@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from shared import locks
+from shared.database import is_outage
 from shared.locks import lock
 from shared.testing.databases import fresh_database
 
@@ -57,3 +58,18 @@ async def test_whoever_wants_very_many_waits_for_those_who_hold_a_few(database, 
         assert await waits_for_a_lock(database, lambda other: lock(other, ["c", "d", "e", "f"]))
         await lock(session, ["c", "d"])  # more than a few by now
         assert await waits_for_a_lock(database, lambda other: lock(other, ["x"]))
+
+
+async def test_of_two_that_wait_for_each_other_the_one_that_is_given_up_is_no_failing_event(database, monkeypatch):
+    """Both hold a few names and want very many: PostgreSQL ends one of them, and it is done again."""
+    monkeypatch.setattr(locks, "MANY", 2)
+    both = asyncio.Barrier(2)
+
+    async def work(few, many):
+        async with database.write() as session:
+            await lock(session, few)
+            await both.wait()
+            await lock(session, many)
+
+    ended = await asyncio.gather(work(["a"], ["c", "d"]), work(["b"], ["e", "f"]), return_exceptions=True)
+    assert [is_outage(error) for error in ended if error is not None] == [True]
