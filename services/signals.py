@@ -22,6 +22,7 @@ def heard() -> Iterator[None]:
         return
 
     def cancel() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         if not task.done():
             task.cancel()
             loop.call_later(AGAIN_SECONDS, cancel)  # before Python 3.12 wait_for loses a cancellation that meets its result
@@ -31,12 +32,15 @@ def heard() -> Iterator[None]:
             loop.call_later(AGAIN_SECONDS, cancel)
             raise asyncio.CancelledError
         loop.call_soon_threadsafe(cancel)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)  # the loop may be about to go on with the task, and not come back before its work is done
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = [(which, signal.signal(which, end)) for which in (signal.SIGTERM, signal.SIGALRM)]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for which, heard_before in before:
+            signal.signal(which, heard_before)
 
 
 def stopped() -> asyncio.Event:
