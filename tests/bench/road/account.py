@@ -144,7 +144,7 @@ batch ([decision 0020](../../shared/decisions/0020-a-window-is-one-atomic-batch.
 became 5), only the newest revision read, rationals and JSON compiled, one text for a statement with many values, no question to a database
 connection in use whether it lives, and garbage collection told what start-up made.
 
-The intake of one service over HTTP: [intake/](intake/). A country: [national/](national/). Partners' doors: [doors/](doors/). What a report takes on the disk: [sizing.py](sizing.py).
+The intake of one service over HTTP: [intake/](intake/). A country: [national/](national/). Partners' doors: [doors/](doors/). What a report takes on the disk: [sizing.py](sizing.py). What watching takes of memory: [watching.py](watching.py); the nightly backup and the proxy: [memory.md](memory.md).
 
 ## What is measured
 
