@@ -67,6 +67,10 @@ async def _flood(here: Stage, rate: float, seconds: float) -> int:
 
 
 async def _turn(here: Stage, after: float) -> None:
+    """A new minute, so long after events of the flood began to wait; its process needs its time to start."""
+    async with asyncio.timeout(60):
+        while not sum((await here.waiting([FLOOD])).values()):
+            await asyncio.sleep(0.05)
     await asyncio.sleep(after)
     await here.minute(1)
 
