@@ -46,6 +46,7 @@ PERSISTENT = 3
 """So many failures in a row are more than a broker that was started again."""
 ACK_TIMEOUT = 5.0
 LOOK_SECONDS = 5.0
+LISTEN_SECONDS = 2.0
 CLOCKS_APART = timedelta(seconds=2)
 """How much the broker's clock and ours may differ; a service whose clock is further off is not ready."""
 
@@ -114,7 +115,7 @@ def headers_of(row: Any, service: str) -> dict[str, str]:
 class Relay:
     """Publishes unsent rows in windows and marks them after the broker's ack.
 
-    Wakes on this process's commits and, on PostgreSQL, on those of processes without a relay, and polls every `POLL_SECONDS`. A window that fails is tried
+    Wakes on this process's commits and those that `listen` hears of, and polls every `POLL_SECONDS`. A window that fails is tried
     again with the same ids, so the stream keeps one copy. Several relays may run: rows in hand are skipped on PostgreSQL.
     """
 
@@ -133,25 +134,22 @@ class Relay:
     async def run(self) -> None:
         """Relay until cancelled."""
         self.database.relayed = True
-        async with contextlib.AsyncExitStack() as stack:
-            if not self.database.sqlite:
-                await stack.enter_async_context(_listening(self.database))
-            while True:
-                self.database.committed.clear()
-                self.idle = False
-                try:
-                    if self.failures or monotonic() > self._look_at:
-                        await self.refill()
-                    while await self.publish_window() == WINDOW:
-                        pass
-                    self.failures, self.fault = 0, ""
-                except Exception as error:
-                    await self._rest(error)
-                    continue
-                self.idle = True
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):  # Python 3.11's wait_for may swallow the cancellation that ends us
-                        await self.database.committed.wait()
+        while True:
+            self.database.committed.clear()
+            self.idle = False
+            try:
+                if self.failures or monotonic() > self._look_at:
+                    await self.refill()
+                while await self.publish_window() == WINDOW:
+                    pass
+                self.failures, self.fault = 0, ""
+            except Exception as error:
+                await self._rest(error)
+                continue
+            self.idle = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):  # Python 3.11's wait_for may swallow the cancellation that ends us
+                    await self.database.committed.wait()
 
     async def _rest(self, error: Exception) -> None:
         delay = RETRY_SECONDS[min(self.failures, len(RETRY_SECONDS) - 1)]
@@ -214,15 +212,28 @@ async def _mark(session: WriteSession, rows: Any) -> None:
         await session.execute(_MARK, {"positions": [row.position for row in rows], "now": datetime.now(UTC)})
 
 
-@contextlib.asynccontextmanager
-async def _listening(database: Database) -> Any:
-    """Hear the commits of other processes on PostgreSQL; if this connection dies, polling still finds the rows."""
-    connection = await asyncpg.connect(database.url.replace("+asyncpg", "", 1))
-    await connection.add_listener(f"outbox_{database.service}", lambda *_: database.committed.set())
+async def listen(database: Database) -> None:
+    """Hear, on PostgreSQL and until cancelled, what processes without a relay commit. A connection that dies has a successor; polling fills the gap."""
+    while True:
+        try:
+            await _listen_once(database)
+        except Exception as error:
+            log.warning("relay of %s hears no other process, again in %.1f s: %s: %s", database.service, LISTEN_SECONDS, type(error).__name__, error)
+        await asyncio.sleep(LISTEN_SECONDS)
+
+
+async def _listen_once(database: Database) -> None:
+    """Raises when the connection has died, also one that only a question finds dead."""
+    named = {"application_name": f"thidua-{database.service}-listen"}
+    connection = await asyncpg.connect(database.url.replace("+asyncpg", "", 1), timeout=ACK_TIMEOUT, server_settings=named)
     try:
-        yield
+        await connection.add_listener(f"outbox_{database.service}", lambda *_: database.committed.set())
+        database.committed.set()
+        while True:
+            await connection.execute("SELECT 1", timeout=ACK_TIMEOUT)
+            await asyncio.sleep(LISTEN_SECONDS)
     finally:
-        await connection.close(timeout=2)
+        connection.terminate()
 
 
 async def waiting(database: Database) -> int:

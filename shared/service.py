@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import nats.errors
@@ -20,7 +21,7 @@ from shared.clock import Clock
 from shared.database import Database
 from shared.gauges import Measure
 from shared.inbox import Hears, Inbox
-from shared.outbox import Relay
+from shared.outbox import Relay, listen
 from shared.settings import SERVICES, Settings
 from shared.telemetry import Telemetry
 
@@ -100,6 +101,8 @@ class Service:
         await self.broker.start()
         self.relay = Relay(self.database, self.jetstream, self.telemetry)
         self._spawn(self.relay.run, "relay")
+        if not self.database.sqlite:
+            self._spawn(partial(listen, self.database), "listen")
         self._spawn(self._heal, "heal")
         if not self.settings.simulated:
             await self._compare_clocks()
