@@ -2,14 +2,15 @@
 
 import json
 import logging
+import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nats.aio.msg import Msg
-from sqlalchemy import Column, Integer, LargeBinary, String, Table, Text, func, insert, select, update
+from sqlalchemy import Column, Integer, LargeBinary, String, Table, Text, func, select, update
 
 from shared import audit
-from shared.database import Database, Instant, ReadSession, WriteSession, fabric
+from shared.database import Database, Instant, ReadSession, WriteSession, fabric, insert_new
 from shared.delivery import restore, whence
 from shared.identity import new_id
 from shared.messages import Conflict, Fault, Message, NotFound, Refused
@@ -37,14 +38,17 @@ dead_letters = Table(
 """`replayed`: since when it waits for nobody, applied or closed; `closed`: why it will never be applied, for one that was closed."""
 
 REASON_LIMIT = 2000
+PLACES = uuid.UUID("0c5f3c52-8f5e-5b0e-9f0a-6d1d6a3a7e42")
+"""What letters are named by: each place in a stream has one."""
 
 
 async def keep(session: WriteSession, message: Msg, reason: str, attempts: int) -> str:
-    """Keep a message as a dead letter and return the letter's id."""
-    headers = {**(message.headers or {}), **whence(message)}
+    """Keep a message as a dead letter and return the letter's id; one that comes again, for its end never reached the broker, is kept already."""
+    place = whence(message)
+    headers = {**(message.headers or {}), **place}
     lower = {name.lower(): value for name, value in headers.items()}
     row = {
-        "id": new_id(),
+        "id": str(uuid.uuid5(PLACES, "/".join(place.values()))) if place else new_id(),
         "event": _storable(lower.get("ce-id", ""))[:160],
         "type": _storable(lower.get("ce-type", message.subject))[:256],
         "subject": _storable(message.subject)[:256],
@@ -54,8 +58,8 @@ async def keep(session: WriteSession, message: Msg, reason: str, attempts: int) 
         "attempts": attempts,
         "kept": datetime.now(UTC),
     }
-    await session.execute(insert(dead_letters).values(row))
-    log.error("dead letter %s: %s", row["id"], row["reason"])
+    if await insert_new(session, dead_letters, [row]):
+        log.error("dead letter %s: %s", row["id"], row["reason"])
     return str(row["id"])
 
 

@@ -199,6 +199,31 @@ async def test_an_unreadable_message_becomes_a_dead_letter_and_its_neighbours_ar
         await until(lambda: _is_empty(hearer))
 
 
+@pytest.mark.parametrize("kind", ["unreadable", "always failing"])
+async def test_a_message_whose_end_is_lost_after_its_letter_was_kept_has_one_letter(kind, fabric_settings, monkeypatch):
+    """As when the process dies between the letter's commit and the word to the broker, which delivers the message again."""
+    monkeypatch.setattr(streams, "ACK_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr("shared.inbox.MAX_DELIVER", 1)
+    end, ended, heard = Msg.term, [], Heard()
+    heard.fails = {"bad"}
+
+    async def lose_the_first(message: Msg) -> None:
+        ended.append(message)
+        if len(ended) > 1:
+            await end(message)
+
+    monkeypatch.setattr(Msg, "term", lose_the_first)
+    async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
+        if kind == "unreadable":
+            await teller.jetstream.publish("registration.session.ended.v1", b"{}")
+        else:
+            await say(teller, "bad")
+        await until(lambda: len(ended) >= 2)
+        await until(lambda: _is_empty(hearer))
+        async with hearer.database.read() as session:
+            assert [letter.attempts for letter in await deadletters.listed(session)] == [1]
+
+
 async def test_what_no_database_can_store_becomes_a_dead_letter_too(fabric_settings):
     """A NUL in a header, or bytes that are no text: the letter is kept with a substitute, or the message would come again until it is lost."""
     heard = Heard()
