@@ -13,7 +13,7 @@ from tests.sources import Source, last_name, sources
 ROOT = Path(__file__).parents[1]
 
 COMPOSITION = {
-    "services/__main__.py", "services/commands.py", "services/local.py", "services/partner_access.py", "services/partner_commands.py",
+    "services/command_line.py", "services/commands.py", "services/local.py", "services/partner_access.py", "services/partner_commands.py",
     "services/operation/", "services/simulation/",
 }  # fmt: skip
 """They put the four services together, look after them and play with them: they may know all of them, the wall clock and the wire."""

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.routing import Match
 
-from services.__main__ import parser
+from services.command_line import parser
 from shared.events.reporting import IndicatorObserved
 from shared.settings import SERVICES
 

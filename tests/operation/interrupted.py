@@ -11,7 +11,7 @@ import sys
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from services.__main__ import main
+from services.command_line import main
 from shared import gates
 
 SECONDS = 60

@@ -15,7 +15,7 @@ from nats.errors import NoServersError
 from sqlalchemy import func, select
 
 from services import local
-from services.__main__ import parser
+from services.command_line import parser
 from services.commands import COMMAND_LINE, COMMANDS
 from services.evaluation import rankings, rebuild
 from services.local import Local

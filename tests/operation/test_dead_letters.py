@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import select
 
-from services import __main__ as program
+from services import command_line as program
 from services import local
 from services.operation import doctor, examination
 from shared import audit, deadletters

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services import local
-from services.__main__ import main, parser
+from services.command_line import main, parser
 from services.partner_commands import _unit
 from shared import gates, migrations, restoring
 from shared import settings as configuration

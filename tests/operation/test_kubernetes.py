@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.__main__ import parser
+from services.command_line import parser
 from services.operation import nightly
 from shared import broker_keys, permissions
 from shared.settings import SERVICES, Settings

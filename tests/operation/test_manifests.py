@@ -14,7 +14,7 @@ import pytest
 import yaml
 from cryptography import x509
 
-from services.__main__ import parser
+from services.command_line import parser
 from shared import permissions
 from shared import settings as configuration
 from shared.bundled import free_port, program

@@ -5,7 +5,7 @@ import os
 from datetime import UTC, datetime, time, timedelta
 
 from services import local
-from services.__main__ import parser
+from services.command_line import parser
 from services.commands import COMMANDS
 from services.operation import nightly
 from shared.clock import LOCAL

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from services import local, partner_access
-from services.__main__ import parser
+from services.command_line import parser
 from shared import settings as configuration
 from shared.bundled import free_port
 from shared.settings import Settings

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import uvicorn
 
-from services import __main__ as main
+from services import command_line as main
 from services import local
 from services.local import Local, QuietServer
 from services.operation import rehearsal, sandbox

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from services import databases, local
-from services.__main__ import main
+from services.command_line import main
 from services.operation import doctor
 from services.registration.app import create_app
 from services.simulation.story import SECRETARY

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,14 +42,27 @@ class First:
         return int(children[0]) if children else 0
 
     async def hears(self) -> bool:
-        """Whether it has something that hears SIGTERM; before that the first process of a container ignores it."""
+        """Whether it has read its own program and its work hears SIGTERM, which it does together with SIGALRM."""
         with contextlib.suppress(OSError, StopIteration):
-            return bool(self._caught() >> (signal.SIGTERM - 1) & 1)
+            return bool(self._caught() >> (signal.SIGALRM - 1) & 1)
         return False
 
+    async def reads(self, library: str) -> None:
+        """Until it has loaded this library."""
+
+        async def loaded() -> bool:
+            with contextlib.suppress(OSError):  # it is not there yet
+                return library in self._of_process("maps")
+            return False
+
+        await until(loaded, 30, self.told.read_text, pause=0.01)
+
     def _caught(self) -> int:
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        lines = self._of_process("status").splitlines()
         return int(next(line for line in lines if line.startswith("SigCgt:")).split()[1], 16)
+
+    def _of_process(self, file: str) -> str:
+        return Path(f"/proc/{self.pid}/{file}").read_text()
 
     async def says(self, words: str) -> None:
         """Until it has said this."""
@@ -68,12 +81,15 @@ class First:
         return status, perf_counter() - began
 
 
+WAYS = {"the module": [sys.executable, "-m", "services"], "the script": [str(Path(sys.executable).with_name("thidua"))]}
+
+
 @contextlib.asynccontextmanager
-async def first(folder: Path, *words: str, **environment: str) -> AsyncIterator[First]:
+async def first(folder: Path, *words: str, way: Sequence[str] = WAYS["the module"], **environment: str) -> AsyncIterator[First]:
     told = folder / "told"
     with told.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            *AS_FIRST, sys.executable, "-m", "services", *words, env=os.environ | {"THIDUA_DATA": str(folder / "data")} | environment, stdin=PIPE,
+            *AS_FIRST, *way, *words, env=os.environ | {"THIDUA_DATA": str(folder / "data")} | environment, stdin=PIPE,
             stdout=out, stderr=out, preexec_fn=_die_with_parent,
         )  # fmt: skip
     try:
@@ -105,6 +121,15 @@ async def test_what_waits_gives_up(words, environment, tmp_path):
     assert status == GIVEN_UP, waiting.told.read_text()
     assert seconds < SOON
     assert waiting.told.read_text().removesuffix("\n").count("\n") == 0, "no traceback"
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+async def test_whoever_still_reads_its_own_program_ends_at_once(way, tmp_path):
+    async with first(tmp_path, "password", "van-hanh", way=way) as beginning:
+        await beginning.reads("pydantic_core")
+        os.kill(beginning.pid, signal.SIGTERM)
+        assert await asyncio.wait_for(beginning.process.wait(), SOON) == GIVEN_UP
+    assert beginning.told.read_text() == ""
 
 
 async def test_the_nightly_backup_ends_well_while_it_waits(tmp_path):

@@ -14,7 +14,7 @@ import nkeys
 import pytest
 from sqlalchemy import select
 
-from services.__main__ import main
+from services.command_line import main
 from services.registration import campaigns, partner_keys, partners
 from services.registration.models import PartnerCredential, PartnerSystem
 from services.registration.partner_keys import Secrets, Terms
