@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from sqlalchemy import Column, String, Table, select
 
-from shared.database import Database, Instant, WriteSession, fabric, upsert
+from shared.database import Database, Instant, ReadSession, WriteSession, fabric, upsert
 from shared.events.clock import MinuteTicked
 from shared.locks import lock
 
@@ -74,7 +74,12 @@ class Clock:
     async def recall(self, database: Database) -> None:
         """Know after a restart what the last handled tick was."""
         async with database.read() as session:
-            self.tick = await session.scalar(select(handled.c.instant).where(handled.c.name == "minute"))
+            self.tick = await last_handled(session)
+
+
+async def last_handled(session: ReadSession) -> datetime | None:
+    """The newest tick that was handled, or None."""
+    return await session.scalar(select(handled.c.instant).where(handled.c.name == "minute"))
 
 
 async def advance(session: WriteSession, instant: datetime, work: OnTick) -> bool:
@@ -83,7 +88,7 @@ async def advance(session: WriteSession, instant: datetime, work: OnTick) -> boo
     One after the other: two replicas that have a tick each in hand would both do what fell due, and the older one would count last.
     """
     await lock(session, ["clock|minute"])
-    since = await session.scalar(select(handled.c.instant).where(handled.c.name == "minute"))
+    since = await last_handled(session)
     if since is not None and instant <= since:
         return False
     await upsert(session, handled, [{"name": "minute", "instant": instant}])
