@@ -67,15 +67,31 @@ def running_in(folder: Path) -> str | None:
 
 
 def free_port(preferred: int = 0) -> int:
-    """`preferred` or, if it is taken, the next free port above it; any free port for 0."""
-    for port in range(preferred, preferred + 200) if preferred else (0,):
+    """`preferred` or, if it is taken, the next free port above it; for 0 any free port, which for a minute the system gives nobody else."""
+    if not preferred:
+        return _rested()
+    for port in range(preferred, preferred + 200):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            return port
     raise OSError(f"no free port from {preferred} to {preferred + 199}")
+
+
+def _rested() -> int:
+    """A port on which a connection has just ended: while that rests (TIME_WAIT), only who names the port may listen there.
+
+    A port merely seen free is given again, to another program or to the same one for its next server: once in some ten thousand times.
+    """
+    with socket.socket() as server, socket.socket() as client:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        client.connect(server.getsockname())
+        server.accept()[0].close()  # who ends it first has the rest
+        return int(server.getsockname()[1])
 
 
 class BundledBroker:

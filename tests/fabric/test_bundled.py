@@ -1,13 +1,14 @@
 """The bundled broker is watched: one that ended is started again on its address, one that was told to stop stays away."""
 
 import signal
+import socket
 
 import nats
 import pytest
 from nats.js.api import StreamConfig
 
 from shared import bundled
-from shared.bundled import running_in
+from shared.bundled import free_port, running_in
 from tests.fabric.conftest import until
 
 
@@ -42,3 +43,11 @@ async def test_a_kept_write_error_means_a_new_start_only_with_space(broker, monk
     monkeypatch.setattr(broker, "_health", health)
     monkeypatch.setattr(bundled.shutil, "disk_usage", lambda _: type("Usage", (), {"free": free}))
     assert bool(await broker._fault()) is expected
+
+
+def test_a_free_port_is_given_once_and_whoever_names_it_may_listen_there():
+    """By chance alone two of so many would be the same: a server would find its port taken by another, or by its own monitoring page."""
+    ports = [free_port() for _ in range(700)]
+    assert len(set(ports)) == len(ports)
+    with socket.create_server(("127.0.0.1", ports[0])), pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", ports[0]))
