@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
-import nats
 import nats.errors
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
@@ -210,7 +209,7 @@ async def open_once(settings: Settings, service: str = "") -> Client:
         log.debug("broker: %s", error)
 
     try:
-        return await nats.connect(
+        return await connected(
             servers_of(settings.nats_url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3,
             inbox_prefix=f"_INBOX_{service}" if service else "_INBOX",
             nkeys_seed_str=settings.nats_seed.get_secret_value() if settings.nats_seed else None,
@@ -223,6 +222,17 @@ async def open_once(settings: Settings, service: str = "") -> Client:
             "(SSL_CERT_FILE).",
             reason=str(error),
         ) from None  # fmt: skip
+
+
+async def connected(addresses: str | list[str], **options: Any) -> Client:
+    """As `nats.connect`, which leaves the socket open when the server is there and lets nobody in."""
+    client = Client()
+    try:
+        await client.connect(addresses, **options)
+    finally:
+        if client.is_connecting:
+            cast(Any, client)._transport.close()  # noqa: SLF001 - its own `close` waits for ever where TLS has failed
+    return client
 
 
 async def servers(connection: Client) -> list[str]:

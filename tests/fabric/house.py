@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from importlib import import_module
 from pathlib import Path
 
-import nats
 from nats.aio.client import Client
 from nats.errors import Error
 
-from shared import broker_keys, permissions, streams
+from shared import broker, broker_keys, permissions, streams
 from shared.broker import servers
 from shared.inbox import Hears
 from shared.settings import SERVICES
@@ -54,7 +53,7 @@ class House:
                 complaints.append(str(error))
 
         prefix = f"_INBOX_{user}" if user in SERVICES else "_INBOX"
-        connection = await nats.connect(
+        connection = await broker.connected(
             self.url, nkeys_seed_str=seed or self.seeds[user], inbox_prefix=prefix, error_cb=complain, allow_reconnect=False, connect_timeout=5
         )
         try:

@@ -7,22 +7,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
-import nats
 import pytest
 from nats.aio.client import Client
 from nats.errors import Error, NoServersError
 from nats.js.errors import NotFoundError
+from psutil import Process
 
 from services import local, partner_commands
 from services.registration import campaigns, partner_keys
 from services.registration.partner_keys import Terms
-from shared import broker_keys, gates, permissions, security, streams
+from shared import broker, broker_keys, gates, permissions, security, streams
 from shared import settings as configuration
 from shared.broker import open_once
 from shared.events import REGISTRY, Audience
 from shared.events.clock import MinuteTicked
 from shared.events.registration import UnitChanged
 from shared.events.reporting import EventRejected, IndicatorObserved
+from shared.messages import Refused
 from shared.migrations import migrate
 from shared.permissions import PARTNER_API
 from shared.service import Service
@@ -346,10 +347,21 @@ async def test_without_a_key_or_with_a_strange_or_a_revoked_one_nobody_comes_in(
     await house.reload()
     for options in ({}, {"nkeys_seed_str": broker_keys.new_seed()[0]}, {"nkeys_seed_str": revoked}, {"user": "operator", "password": "x"}):
         with pytest.raises((NoServersError, Error)):
-            await nats.connect(house.url, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=2, error_cb=_quiet, **options)
+            await broker.connected(house.url, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=2, error_cb=_quiet, **options)
 
 
 async def _quiet(_: Exception) -> None: ...
+
+
+async def test_who_is_not_let_in_leaves_no_socket_open(house: House, tmp_path: Path) -> None:
+    """A command waits a minute for a broker that does not know it yet, and the part that keeps the partners' file for ever."""
+    given = configuration.load({}, data=tmp_path / "data", nats_url=house.url, nats_seed=broker_keys.new_seed()[0])
+    before = Process().num_fds()
+    for _ in range(5):
+        with pytest.raises(Refused, match="Authorization Violation"):
+            await open_once(given)
+    await asyncio.sleep(0)  # it is closed in the loop's next round
+    assert Process().num_fds() == before
 
 
 def test_the_include_file_holds_no_secret_and_the_same_partners_make_the_same_file(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import nats
 import nats.errors
 import pytest
 
+from shared.broker import connected
 from tests.operation.certificates import certified
 from tests.operation.kubernetes import DEPLOY
 
@@ -49,7 +50,7 @@ async def test_a_client_that_begins_with_tls_says_and_hears(door):
 
 async def test_one_that_believes_another_authority_does_not_get_in(door):
     with pytest.raises(ssl.SSLError):
-        await nats.connect(door[0], tls=ssl.create_default_context(), tls_handshake_first=True, allow_reconnect=False, error_cb=silent)
+        await connected(door[0], tls=ssl.create_default_context(), tls_handshake_first=True, allow_reconnect=False, error_cb=silent)
 
 
 async def silent(_: Exception) -> None:
