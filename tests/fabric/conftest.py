@@ -50,7 +50,8 @@ async def say(service: Service, *sessions: str) -> None:
             await record(session, SessionEnded(session=one, officer="x"), NOW)
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait for it; the limit is for what would never come, not for a busy machine."""
     async with asyncio.timeout(seconds):
         while True:
             found = condition()

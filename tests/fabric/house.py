@@ -43,7 +43,7 @@ class House:
         self.write()
         async with self.connected("system") as system:
             [server] = await servers(system)
-            answer = json.loads((await system.request(f"$SYS.REQ.SERVER.{server}.RELOAD", b"", timeout=5)).data)
+            answer = json.loads((await system.request(f"$SYS.REQ.SERVER.{server}.RELOAD", b"", timeout=60)).data)
             assert "error" not in answer
 
     @contextlib.asynccontextmanager
@@ -54,7 +54,7 @@ class House:
 
         prefix = f"_INBOX_{user}" if user in SERVICES else "_INBOX"
         connection = await broker.connected(
-            self.url, nkeys_seed_str=seed or self.seeds[user], inbox_prefix=prefix, error_cb=complain, allow_reconnect=False, connect_timeout=5
+            self.url, nkeys_seed_str=seed or self.seeds[user], inbox_prefix=prefix, error_cb=complain, allow_reconnect=False, connect_timeout=20
         )
         try:
             yield connection

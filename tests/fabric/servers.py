@@ -52,7 +52,7 @@ def _configure(folder: Path, text: str) -> Path:
 
 
 async def answering(page: str) -> None:
-    async with asyncio.timeout(20), httpx.AsyncClient() as client:
+    async with asyncio.timeout(60), httpx.AsyncClient() as client:
         while True:
             with contextlib.suppress(httpx.TransportError):
                 await client.get(page)

@@ -98,7 +98,7 @@ def test_a_clock_that_differs_from_the_brokers_judges_by_the_brokers():
     own = clock.Clock(simulated=False)
     own.compare(datetime.now(UTC) + timedelta(minutes=10))
     assert not own.trusted
-    assert abs(own.now() - datetime.now(UTC) - timedelta(minutes=10)) < timedelta(seconds=1)
+    assert abs(own.now() - datetime.now(UTC) - timedelta(minutes=10)) < timedelta(minutes=1)
     own.compare(datetime.now(UTC))
     assert own.trusted
 
@@ -113,13 +113,13 @@ def test_a_clock_that_jumps_is_not_believed_from_that_moment(monkeypatch):
     own.compare(datetime.now(UTC))
     monkeypatch.setattr(clock, "datetime", Behind)
     assert not own.trusted
-    assert abs(own.now() - datetime.now(UTC)) < timedelta(seconds=1)
+    assert abs(own.now() - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 async def test_the_broker_tells_its_time(nats_url):
     connection = await nats.connect(nats_url)
     await streams.provision(connection.jetstream(), streams.stream_configs([], 1), [])
-    assert abs(await clock.ask(connection) - datetime.now(UTC)) < timedelta(seconds=1)
+    assert abs(await clock.ask(connection) - datetime.now(UTC)) < timedelta(minutes=1)
     await connection.close()
 
 

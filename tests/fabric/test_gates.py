@@ -13,7 +13,7 @@ import nats
 import pytest
 from nats.errors import NoServersError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, PersistMode, StorageType, StreamConfig
-from nats.js.errors import ServerError, ServiceUnavailableError
+from nats.js.errors import APIError
 
 from services import local
 from shared import gates, streams
@@ -306,10 +306,10 @@ async def test_a_cluster_is_waited_for_and_passes_when_each_of_its_servers_is_na
 
 
 async def provision_patiently(jetstream):
-    """A cluster that has just started answers nothing, or that it is not ready, until its servers have chosen a leader."""
+    """A cluster that has just started answers nothing, or that it is not ready, until its servers know each other and have chosen a leader."""
     async with asyncio.timeout(60):
         while True:
-            with contextlib.suppress(nats.errors.TimeoutError, ServiceUnavailableError, ServerError):
+            with contextlib.suppress(nats.errors.TimeoutError, APIError):
                 return await provision(jetstream, replicas=3)
             await asyncio.sleep(0.2)
 

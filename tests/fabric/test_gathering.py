@@ -66,7 +66,7 @@ async def test_what_waits_behind_a_group_that_failed_is_applied_and_the_failure_
     gathering = Gathering(apply)
     bad = asyncio.create_task(gathering.handle(["bad"]))
     await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         behind = await asyncio.gather(bad, gathering.handle(["good"]), return_exceptions=True)
     assert [type(outcome) for outcome in behind] == [ValueError, type(None)]
     assert done == ["good"]

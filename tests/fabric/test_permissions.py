@@ -190,7 +190,7 @@ async def test_a_partner_publishes_with_an_acknowledgement_and_reads_its_own_pla
         for stream, wanted in (("REGISTRATION", UnitChanged.TYPE), ("REPORTING", f"{EventRejected.TYPE}.kho-bac")):
             place = await theirs.pull_subscribe_bind("partner-kho-bac", stream)
             assert (await place.consumer_info()).num_pending == 1
-            [message] = await place.fetch(1, timeout=5)
+            [message] = await place.fetch(1, timeout=60)
             assert message.data.decode() == wanted
             await message.ack_sync()
             assert (await jetstream.consumer_info(stream, "partner-kho-bac")).num_ack_pending == 0
@@ -209,7 +209,7 @@ async def test_what_is_meant_for_one_partner_reaches_no_other_live_either(house:
         await other.flush()
         await reporting.publish(f"{EventRejected.TYPE}.kho-bac", b"{}")
         await reporting.flush()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not heard:
                 await asyncio.sleep(0.01)
         await other.flush()
@@ -242,7 +242,7 @@ async def test_a_rotation_overlaps_and_a_revocation_ends_the_connection_of_that_
             assert (await connection.jetstream().publish("inbound.kho-bac.x", b"{}")).stream == "INBOUND_kho-bac"
         house.partners["kho-bac"] = []
         await house.reload()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while first.is_connected or second.is_connected:
                 await asyncio.sleep(0.01)
         assert (await neighbour.jetstream().publish("inbound.thong-ke.x", b"{}")).stream == "INBOUND_thong-ke"
@@ -267,7 +267,7 @@ async def test_the_command_puts_keys_in_force_on_a_running_broker_and_takes_them
         assert (await partner.jetstream().publish("inbound.kho-bac.x", b"{}")).seq == 1
         await partner_commands.revoke(asked, given)
         await partner_commands.export(asked, given)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while partner.is_connected:
                 await asyncio.sleep(0.01)
         assert reporting.is_connected
@@ -325,7 +325,7 @@ async def test_a_watch_lets_in_and_shuts_out_by_the_table_alone_and_makes_and_re
                 await until(lambda: asyncio.to_thread(lambda: made.nkey in accounts.read_text()))
                 async with database.write() as session:
                     await partner_keys.revoke(session, local.COMMAND_LINE, "kho-bac", security.wall_now())
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while partner.is_connected:
                         await asyncio.sleep(0.02)
                 assert reporting.is_connected
@@ -347,7 +347,7 @@ async def test_without_a_key_or_with_a_strange_or_a_revoked_one_nobody_comes_in(
     await house.reload()
     for options in ({}, {"nkeys_seed_str": broker_keys.new_seed()[0]}, {"nkeys_seed_str": revoked}, {"user": "operator", "password": "x"}):
         with pytest.raises((NoServersError, Error)):
-            await broker.connected(house.url, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=2, error_cb=_quiet, **options)
+            await broker.connected(house.url, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=20, error_cb=_quiet, **options)
 
 
 async def _quiet(_: Exception) -> None: ...

@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import nats
 import pytest
@@ -130,7 +131,7 @@ async def test_an_event_that_went_often_to_processes_that_died_is_not_lost(fabri
         await say(teller, "once")
         dying = await teller.jetstream.pull_subscribe_bind("evaluation", "REGISTRATION")
         for _ in range(3 * MAX_DELIVER):
-            [message] = await dying.fetch(1, timeout=20)
+            [message] = await dying.fetch(1, timeout=60)
             await message.nak()  # so that it comes again at once, as it else does when the time to answer is over
         async with run_service(fabric_settings, heard.hears) as hearer:
             await until(lambda: heard.seen == ["once"])
@@ -161,15 +162,22 @@ async def test_a_poison_event_is_set_aside_and_the_others_stay_together(fabric_s
 async def test_what_was_sent_to_a_lost_stream_is_published_again(fabric_settings, monkeypatch):
     monkeypatch.setattr("shared.outbox.LOOK_SECONDS", 0.1)
     monkeypatch.setattr("shared.outbox.CLOCKS_APART", timedelta(0))
-    monkeypatch.setattr("shared.service.HEAL_SECONDS", 0.5)
-    heard = Heard()
+    monkeypatch.setattr("shared.service.HEAL_SECONDS", 0.1)
+    heard, seen, restore = Heard(), asyncio.Event(), streams.restore
+
+    async def later(*lost: Any) -> list[str]:
+        await seen.wait()
+        return await restore(*lost)
+
+    monkeypatch.setattr(streams, "restore", later)
     async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears) as hearer:
         await say(teller, *(f"s{n}" for n in range(20)))
         await until(lambda: len(heard.seen) == 20)
         await teller.jetstream.delete_stream("REGISTRATION")
         assert await teller.ready() == ["REGISTRATION: NotFoundError"]
+        seen.set()
         await say(teller, "after")
-        await until(lambda: "after" in heard.seen, 20)
+        await until(lambda: "after" in heard.seen)
         assert (await teller.jetstream.stream_info("REGISTRATION")).state.messages == 21
         await until(lambda: _is_empty(hearer))
     assert sorted(heard.seen) == sorted([*(f"s{n}" for n in range(20)), "after"])
@@ -245,21 +253,19 @@ async def test_the_road_goes_on_by_itself_after_the_broker_restarts(fabric_setti
         await say(teller, "during")
         await broker.start()
         await say(teller, "after")
-        await until(lambda: {"during", "after"} <= set(heard.seen), 30)
+        await until(lambda: {"during", "after"} <= set(heard.seen))
         assert sorted(heard.seen) == ["after", "before", "during"]
-        await until(lambda: _is_empty(hearer), 15)
+        await until(lambda: _is_empty(hearer))
 
 
-async def test_single_events_at_a_steady_pace_are_never_stranded(fabric_settings):
+async def test_single_events_at_a_steady_pace_are_never_stranded(fabric_settings, monkeypatch):
+    """One that the pull loop strands comes only when the broker delivers it again: here, never."""
+    monkeypatch.setattr(streams, "ACK_WAIT_SECONDS", 3600.0)
     heard = Heard()
-    times = []
     async with run_service(fabric_settings, Hears("registration")) as teller, run_service(fabric_settings, heard.hears):
         for n in range(100):
-            started = asyncio.get_running_loop().time()
             await say(teller, f"p{n}")
-            await until(lambda n=n: len(heard.seen) > n, 4)
-            times.append(asyncio.get_running_loop().time() - started)
-    assert max(times) < 4, "an event waited for redelivery: the pull loop stranded it"
+            await until(lambda n=n: len(heard.seen) > n)
 
 
 async def test_provisioning_twice_changes_nothing_and_a_changed_setting_is_updated(fabric_settings):
@@ -300,7 +306,8 @@ async def test_a_type_that_is_heard_anew_is_heard_from_its_first_event(fabric_se
     assert new.seen == ["o"], "what was applied before has no second effect"
 
 
-async def test_a_deleted_durable_turns_the_service_not_ready(fabric_settings):
+async def test_a_deleted_durable_turns_the_service_not_ready(fabric_settings, monkeypatch):
+    monkeypatch.setattr("shared.service.HEAL_SECONDS", 3600.0)
     heard = Heard()
     async with run_service(fabric_settings, heard.hears) as hearer:
         assert await hearer.ready() == []

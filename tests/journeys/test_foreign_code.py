@@ -301,14 +301,14 @@ async def test_the_guides_nats_commands_have_flags_of_that_tool_and_do_what_they
     sent = dict(header.split(":", 1) for header in flags["-H"])
     connection = await nats.connect(town.house.url, nkeys_seed=str(folder / "kho-bac.seed"))
     live = await connection.subscribe(commands["subscribe"][1][0])
-    assert json.loads((await connection.request(subject, expanded, headers=sent, timeout=5)).data)["seq"] == 1
+    assert json.loads((await connection.request(subject, expanded, headers=sent, timeout=SECONDS)).data)["seq"] == 1
     assert await town.states(1) == {one.example["id"]: "accepted"}
-    await connection.request(subject, b"{", headers=sent, timeout=5)
-    assert (await live.next_msg(timeout=10)).subject == "reporting.event.rejected.v1.kho-bac"
+    await connection.request(subject, b"{", headers=sent, timeout=SECONDS)
+    assert (await live.next_msg(timeout=SECONDS)).subject == "reporting.event.rejected.v1.kho-bac"
     flags, (stream, durable) = commands["consumer next"]
     api = f"$JS.{flags['--js-domain'][0]}.API.CONSUMER"  # as that tool asks: the place's state first, then the next message
-    assert "error" not in json.loads((await connection.request(f"{api}.INFO.{stream}.{durable}", b"", timeout=5)).data)
-    kept = await connection.request(f"{api}.MSG.NEXT.{stream}.{durable}", b"", timeout=5, old_style=True)
+    assert "error" not in json.loads((await connection.request(f"{api}.INFO.{stream}.{durable}", b"", timeout=SECONDS)).data)
+    kept = await connection.request(f"{api}.MSG.NEXT.{stream}.{durable}", b"", timeout=SECONDS, old_style=True)
     assert kept.subject == "reporting.event.rejected.v1.kho-bac"
     await connection.close()
 

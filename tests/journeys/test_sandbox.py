@@ -41,7 +41,7 @@ async def let_in(stage: Stage) -> None:
         await partners.register(session, campaign, form, now)
         await partner_keys.admit(session, System("operator", "operator", ""), CLIENT, Terms(), now)
     await stage.rest()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(NotFoundError):
                 await stage.service("reporting").jetstream.consumer_info(f"INBOUND_{CLIENT}", "reporting")
@@ -52,7 +52,7 @@ async def let_in(stage: Stage) -> None:
 async def try_out(stage: Stage, kind: str, data: dict[str, Any], event: str) -> None:
     headers = {"ce-specversion": "1.0", "ce-id": event, "ce-source": "//x.example", "ce-type": f"inbound.{kind}.v1"}
     await stage.service("reporting").jetstream.publish(f"inbound.{CLIENT}.sandbox.{kind}.v1", json.dumps(data).encode(), headers=headers)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await state_of(stage, event) is None:
             await asyncio.sleep(0.02)
     assert await state_of(stage, event) == "accepted"

@@ -177,7 +177,7 @@ async def test_an_event_from_the_broker_becomes_a_letter(running):
     }  # fmt: skip
     connection = await nats.connect(service.settings.nats_url)
     await connection.jetstream().publish(event.TYPE, event.model_dump_json().encode(), headers=headers)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = (await client.get("/notification/api/letters", headers=bearer("xa.clerk"))).json()["letters"]
             if "warning" in {letter["rule"] for letter in found}:

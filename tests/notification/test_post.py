@@ -213,7 +213,7 @@ async def test_the_delivery_belongs_to_the_trace_of_the_event_that_caused_the_le
 async def test_the_job_wakes_on_the_commit_that_queued_and_shuts_the_channel_without_a_mail_server(town, post, sink):
     job = asyncio.create_task(module.deliver(post.service))
     await asyncio.sleep(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await story.Ear(post.service.database).hear(story.warned(), at=OPENING)
         while sink.received < 2:
             await asyncio.sleep(0.01)

@@ -45,8 +45,8 @@ async def reports(ear, units: list[str], dice: random.Random) -> dict[str, float
     return applied
 
 
-async def keep_sending(post: Post) -> None:
-    while True:
+async def keep_sending(post: Post, over: asyncio.Event) -> None:
+    while not over.is_set():
         await post.deliver_due(WALL)
         await asyncio.sleep(0)
 
@@ -75,12 +75,12 @@ async def test_no_reminder_leaves_after_its_report_is_known(ear, count, tmp_path
     early, racing = units[: count // 3], units[count // 3 :]
     await ear.tick(DEADLINE - DAY)
     applied = await reports(ear, early, dice)
-    sending = asyncio.create_task(keep_sending(post))
+    over = asyncio.Event()
+    sending = asyncio.create_task(keep_sending(post, over))
     _, more = await asyncio.gather(ear.tick(DEADLINE - DAY + MINUTE), reports(ear, racing, dice))
     applied |= more
-    await asyncio.sleep(0.05)
-    sending.cancel()
-    await asyncio.gather(sending, return_exceptions=True)
+    over.set()
+    await sending
     await sink.stop()
     await post.database.close()
 

@@ -51,7 +51,7 @@ async def running(log: Path, *command: str, port: int, told: Mapping[str, str]) 
                     return (await client.get("/-/ready")).status_code == 200
                 return False
 
-            await until(ready, 20, log.read_text)
+            await until(ready, 60, log.read_text)
             yield client
     finally:
         process.terminate()

@@ -186,10 +186,10 @@ async def test_every_panel_shows_figures_of_a_real_run(tmp_path, broker):
             await stage.scene.local.serve(port)
             async with prometheus(tmp_path / "prometheus", f"127.0.0.1:{port}") as client:
                 await live(stage)
-                await until(lambda: seen(client), 15)
+                await until(lambda: seen(client), 60)
                 await asyncio.sleep(SCRAPE * 3)
                 await more(stage)
-                await until(lambda: nothing_empty(client), 15, lambda: f"no figures for {EMPTY}")
+                await until(lambda: nothing_empty(client), 60, lambda: f"no figures for {EMPTY}")
                 assert await figures(client, "thidua_no_such_series") == []
                 await from_a_panel_to_the_event(client, stage, collector)
                 await from_every_kind_of_span_to_its_page(stage, collector)

@@ -16,7 +16,7 @@ from shared.bundled import free_port
 from shared.settings import SERVICES, Settings
 from tests.fabric.servers import nats_server
 
-AWAY = f"postgresql://x@127.0.0.1:{free_port()}/x"
+AWAY = "postgresql://x@127.0.0.1:1/x"
 UNREACHABLE = "Không tới được cơ sở dữ liệu của "
 EVENT = {"specversion": "1.0", "id": "1", "source": "//x", "type": "inbound.indicator.observed.v1"}
 WITHOUT_TABLES = {"contracts", "dashboards", "doctor", "partners keys", "publish"}

@@ -8,7 +8,6 @@ from services import local
 from services.command_line import parser
 from services.commands import COMMANDS
 from services.operation import nightly
-from shared.clock import LOCAL
 from shared.measures import newest_backup
 from shared.messages import Refused
 
@@ -72,9 +71,9 @@ async def test_a_night_without_a_backup_is_told_in_a_sentence_and_tried_again_so
         made.set()
         return "archive"
 
-    soon = (datetime.now(LOCAL) + timedelta(milliseconds=50)).timetz()
-    nights = asyncio.create_task(nightly.run(once, soon))
-    async with asyncio.timeout(10):
+    monkeypatch.setattr(nightly, "following", lambda now, _: now)
+    nights = asyncio.create_task(nightly.run(once, AT))
+    async with asyncio.timeout(60):
         await made.wait()
     nights.cancel()
     told, own = caplog.records

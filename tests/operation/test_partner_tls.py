@@ -44,7 +44,7 @@ async def test_a_client_that_begins_with_tls_says_and_hears(door):
     client = await nats.connect(address, tls=trusted, tls_handshake_first=True, allow_reconnect=False)
     heard = await client.subscribe("there")
     await client.publish("there", b"and back")
-    assert (await heard.next_msg(timeout=5)).data == b"and back"
+    assert (await heard.next_msg(timeout=60)).data == b"and back"
     await client.close()
 
 

@@ -82,7 +82,7 @@ async def test_the_neighbour_tells_prometheus_whether_the_broker_is_up_to_the_ta
         given = configuration.load({}, data=tmp_path / "data", nats_url=house.url, broker_keys=tmp_path / "keys", broker_accounts=file)
         told = asyncio.Queue()
         watching = asyncio.create_task(partner_access.watch(given, partner_access.keyring(given), told.put_nowait))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert await told.get() is False, "there are no tables yet"
             await local.migrate_all(given, ["registration"])
             while not await told.get():
@@ -96,7 +96,7 @@ async def test_where_it_tells_it_is_that_one_series_under_the_name_of_the_alarm(
     environment = os.environ | {"THIDUA_DATA": str(tmp_path / "data"), "THIDUA_LOG_LEVEL": "warning"}
     process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert b"not up to the partners' table" in await process.stderr.readline()
         async with httpx.AsyncClient() as client:
             lines = (await client.get(f"http://127.0.0.1:{port}/partners/metrics")).text.splitlines()

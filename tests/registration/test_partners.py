@@ -246,7 +246,7 @@ async def test_on_a_broker_without_accounts_registration_itself_makes_a_partners
         return "partner-thue" in {consumer.name for consumer in found}
 
     async def until(wanted: bool) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await listens() != wanted:
                 await asyncio.sleep(0.02)
 

@@ -225,7 +225,7 @@ async def test_a_partners_message_comes_in_over_the_broker_by_the_simulated_cloc
         connection = await nats.connect(desk.service.settings.nats_url)
         for message in (binary(b"{", event="bad"), binary(observed("30"))):
             await connection.jetstream().publish(message.subject, message.body, headers=message.headers)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(await said(desk.database, world.ObservationAccepted)) < 1:
                 await asyncio.sleep(0.05)
         [rejected] = await said(desk.database, EventRejected)

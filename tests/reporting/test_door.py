@@ -86,7 +86,7 @@ def whole(id: str = "e-1", data: Any = None, **changes: Any) -> dict[str, Any]:
 
 async def verdict(desk: Desk, receipt: dict[str, str], key: str = KEY) -> dict[str, Any]:
     """What became of an event, once it was decided."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             answer = await desk.client.get(receipt["href"], headers={"authorization": f"Bearer {key}"})
             assert answer.status_code == 200, answer.text
@@ -174,11 +174,13 @@ async def test_over_nats_a_mended_event_and_another_body_come_in_under_the_messa
     states = []
     for value in ("x", "30", "31", "30"):
         subject, headers = f"inbound.kho-bac.{KIND.removeprefix('inbound.')}", {"content-type": STRUCTURED, "Nats-Msg-Id": "e-1"}
-        stored = await connection.jetstream().publish(subject, json.dumps(whole("e-1", observed(value))).encode(), headers=headers)
-        states.append((stored.duplicate, (await verdict(desk, {"href": f"/reporting/api/events/{stored.stream}:{stored.seq}"}))["state"]))
-        await asyncio.sleep(streams.INBOUND_DUPLICATE_SECONDS)
+        body = json.dumps(whole("e-1", observed(value))).encode()
+        async with asyncio.timeout(60):
+            while (stored := await connection.jetstream().publish(subject, body, headers=headers)).duplicate:
+                await asyncio.sleep(streams.INBOUND_DUPLICATE_SECONDS)  # a moment later the broker has forgotten the id
+        states.append((await verdict(desk, {"href": f"/reporting/api/events/{stored.stream}:{stored.seq}"}))["state"])
     await connection.close()
-    assert states == [(None, "rejected"), (None, "accepted"), (None, "conflict"), (None, "duplicate")]
+    assert states == ["rejected", "accepted", "conflict", "duplicate"]
 
 
 @pytest.mark.parametrize("key", ["", "x", "thidua.kho-bac.wrong", "thidua..", "thidua.nobody.secret", KEY + " ", "thidua.thue.secret2"])
@@ -271,7 +273,7 @@ async def test_a_receipt_answers_after_its_event_has_left_the_stream_and_there_i
     receipts = [(await post(desk, json.dumps(observed("30")), **binary())).json()["events"][0] for _ in range(2)]
     assert [(await verdict(desk, one))["state"] for one in receipts] == ["accepted", "duplicate"]
     await desk.service.jetstream.update_stream(StreamConfig(**config.__dict__ | {"max_msgs": 2, "max_age": 0.1, "duplicate_window": 0.1}))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await desk.service.jetstream.stream_info("INBOUND_kho-bac")).state.messages:
             await asyncio.sleep(0.02)
     assert [(await verdict(desk, one))["state"] for one in receipts] == ["accepted", "duplicate"]
@@ -386,7 +388,7 @@ async def test_what_the_door_turns_away_leaves_its_sender_a_count_and_a_reason(d
 
 async def turned_away(desk: Desk, number: int) -> dict[str, Any]:
     """The one reason of today, once it was counted so often: the service's job writes it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (found := (await listed(desk, "/reporting/api/refusals")).json()) or found[0]["number"] < number:
             await asyncio.sleep(0.02)
     assert [one["number"] for one in found] == [number]
@@ -439,7 +441,7 @@ async def test_a_sender_sees_what_a_person_decided_on_its_proposal(desk: Desk, d
     event = ProposalDecided(campaign=world.CODE, proposal=proposal, client="kho-bac", event="w", decision=decision, reason=reason, at=NOW)
     await tell(desk, event.model_copy(update={"client": "thue", "decision": Decision.CONFIRMED}), "thue")
     await tell(desk, event, "kho-bac")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (found := await verdict(desk, {"href": f"/reporting/api/events/{first['receipt']}"}))["proposal"]:
             await asyncio.sleep(0.02)
     assert found["proposal"] == {"decision": decision, "reason": reason, "at": found["proposal"]["at"]}
@@ -482,7 +484,7 @@ async def test_checking_tells_the_faults_and_sends_nothing(desk: Desk) -> None:
 
 async def test_a_system_let_in_while_we_run_gets_its_stream_by_itself(desk: Desk) -> None:
     await hear(desk.database, world.treasury(client="thong-ke"), admitted("thong-ke", "thidua.thong-ke.s"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (answer := await post(desk, json.dumps(observed("30")), key="thidua.thong-ke.s", **binary())).status_code != 202:
             assert answer.status_code == 503
             await asyncio.sleep(0.1)

@@ -70,7 +70,7 @@ async def test_a_refused_event_is_mended_on_the_page_and_counts_once(desk: Desk)
     assert await said(desk.database, ObservationAccepted) == []
     sent = await desk.send(OWNER, "/partners/kho-bac/events", {"event": mended, "do": "send"})
     assert (sent.status_code, "INBOUND_kho-bac:2" in sent.text) == (200, True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await said(desk.database, ObservationAccepted):
             await asyncio.sleep(0.02)
     async with desk.database.read() as session:

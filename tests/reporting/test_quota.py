@@ -31,7 +31,7 @@ async def desk(app_of) -> AsyncIterator[Desk]:
     async with desk_of(app_of("reporting"), NOW - timedelta(minutes=1), ("kho-bac", "thue")) as found:
         await hear(found.database, world.treasury(client="thue"), admitted("kho-bac", KEY, quota=3), admitted("thue", OTHER_KEY))
         await publish(found, [world.binary(observed("20"), event=f"before-{number}") for number in range(INBOUND_BATCH)])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await ask(found, "pace"))["taken"] < INBOUND_BATCH:
                 await asyncio.sleep(0.02)
         found.at(NOW)
@@ -59,7 +59,7 @@ async def rows(desk: Desk, client: str = "kho-bac") -> list[Any]:
 
 async def decided(desk: Desk, number: int, client: str = "kho-bac") -> list[str]:
     """The states of a partner's events once so many rows are there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(found := await rows(desk, client)) < number:
             await asyncio.sleep(0.02)
     return [row.state for row in found]
@@ -71,7 +71,7 @@ async def ask(desk: Desk, path: str, key: str = KEY) -> Any:
 
 async def parked(desk: Desk, number: int) -> dict[str, Any]:
     """The partner's pace, once so many of its events are parked."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (found := await ask(desk, "pace"))["parked"]["count"] != number:
             await asyncio.sleep(0.02)
     return found
@@ -153,7 +153,7 @@ async def test_an_event_with_which_the_program_fails_is_undone_alone_and_its_nei
 
     monkeypatch.setattr(observations, "take", fails_with_13)
     await publish(desk, figures(*map(str, range(10, 17)), client="thue"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(await rows(desk, "thue")) < 6:
             await asyncio.sleep(0.02)
     assert {row.event for row in await rows(desk, "thue")} == {f"e-{number}" for number in range(7) if number != 3}
@@ -171,7 +171,7 @@ async def test_only_what_waits_fills_a_stream_what_was_decided_makes_room(desk: 
     assert (await post(desk, json.dumps(observed("30")), key=OTHER_KEY, **binary())).status_code == 202
     with pytest.raises(nats.js.errors.APIError):
         await publish(desk, figures("50", start=9))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await jetstream.consumer_info("INBOUND_kho-bac", "reporting")).ack_floor.stream_seq < places[2]:
             await asyncio.sleep(0.02)
     await inbound_streams.clear(desk.service, "kho-bac")

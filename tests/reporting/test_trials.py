@@ -442,7 +442,7 @@ async def test_trials_beyond_the_quota_hold_up_nothing_that_is_said_in_earnest(d
         await jetstream.publish(one.subject, one.body, headers=one.headers)
     last = message(OBSERVED, observed("30"), event="e-1")
     await jetstream.publish(last.subject, last.body, headers=last.headers)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(found := await rows(desk.database)) < 13:
             await asyncio.sleep(0.02)
     assert {row.event: row.state for row in found}["e-1"] == "accepted"

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 from shared.events.registration import Role
 from shared.security import PLAIN_COOKIE
@@ -142,7 +142,7 @@ async def test_an_impatient_double_click_sends_a_form_once(browser):
 async def test_a_fragment_whose_service_is_silent_says_so(web, browser):
     page = await browser.open("/reporting/operations")
     await page.wait_for_selector("text=Sẵn sàng")
-    assert await page.locator("text=Dịch vụ không trả lời.").count() == 3, "the other three are not there in this test"
+    await expect(page.locator("text=Dịch vụ không trả lời.")).to_have_count(3)  # the other three are not there in this test
 
 
 async def test_a_figure_that_refreshes_itself_waits_while_somebody_is_in_it(web, browser):

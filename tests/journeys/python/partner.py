@@ -37,9 +37,9 @@ async def converse() -> None:
         message = to_structured(event(id, value), JSONFormat())
         stored = await connection.jetstream().publish(f"inbound.kho-bac.{TYPE.removeprefix('inbound.')}", message.body, headers=dict(message.headers))
         tell(stream=stored.stream, seq=stored.seq)
-    tell(live=json.loads((await live.next_msg(timeout=10)).data)["event"])
+    tell(live=json.loads((await live.next_msg(timeout=60)).data)["event"])
     place = await connection.jetstream(domain="thidua").pull_subscribe_bind("partner-kho-bac", "REPORTING")
-    for message in await place.fetch(1, timeout=5):
+    for message in await place.fetch(1, timeout=60):
         tell(kept=json.loads(message.data)["event"])
         await message.ack()
     await connection.close()
