@@ -1,6 +1,5 @@
 """Pages that every service has: operations, dead letters, the audit trail, an event, ways by role."""
 
-import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -8,18 +7,23 @@ from sqlalchemy import select, update
 
 from shared import audit, deadletters
 from shared.events.registration import Role, SessionEnded
+from shared.events.reporting import RoundOpened
 from shared.outbox import outbox, record
 from shared.security import ended_sessions
 from shared.web.navigation import WAYS, entries
+from tests.fabric.conftest import until
 from tests.web.conftest import NOW
 
 HTML = {"accept": "text/html"}
 EVENT = SessionEnded(session="s-1", officer="o-1")
 
 
+OWN = RoundOpened(campaign="c-1", round="ky-1", revision=1, cutoff=NOW.date(), deadline=NOW)
+
+
 async def say(web) -> str:
     async with web.service.database.write() as session:
-        return await record(session, EVENT, NOW)
+        return await record(session, OWN, NOW)
 
 
 async def bury(web, body: bytes = b"", reason: str = "ValueError: no such <unit>") -> str:
@@ -177,15 +181,16 @@ async def test_a_changed_entry_breaks_the_chain_visibly(web):
 async def test_an_event_is_found_by_its_id_with_its_trace(web):
     client = web.client(Role.OPERATOR)
     event = await say(web)
-    for _ in range(100):
+
+    async def published() -> bool:
         async with web.service.database.read() as session:
-            if await session.scalar(select(outbox.c.sent).where(outbox.c.id == event)):
-                break
-        await asyncio.sleep(0.05)
+            return bool(await session.scalar(select(outbox.c.sent).where(outbox.c.id == event)))
+
+    await until(published)
     page = (await client.get(f"/reporting/events/{event}")).text
-    assert EVENT.TYPE in page
-    assert "&#34;session&#34;: &#34;s-1&#34;" in page
-    assert "Phát đi lúc" in page
+    assert OWN.TYPE in page
+    assert "&#34;round&#34;: &#34;ky-1&#34;" in page
+    assert "Chưa phát đi" not in page
     assert (await client.get("/reporting/events/none", headers=HTML)).status_code == 404
 
 

@@ -231,16 +231,18 @@ async def test_whoever_is_signed_in_keeps_the_ways_on_a_page_that_is_not_there(w
 
 async def test_changes_past_the_edge_s_capacity_are_told_when_to_come_again_and_pages_are_still_read(monkeypatch):
     monkeypatch.setattr("shared.web.edge.IN_HAND", 2)
-    hold = asyncio.Event()
+    hold, came = asyncio.Event(), asyncio.Semaphore(0)
 
     async def slow(scope, receive, send):
         if scope["method"] == "POST":
+            came.release()
             await hold.wait()
         await Response("done")(scope, receive, send)
 
     client = httpx.AsyncClient(transport=httpx.ASGITransport(Edge(slow, Telemetry("reporting"))), base_url="http://127.0.0.1")
     held = [asyncio.create_task(client.post("/reporting/api/reports")) for _ in range(2)]
-    await asyncio.sleep(0.01)
+    for _ in held:
+        await came.acquire()
     refused = await client.post("/reporting/api/reports")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
     assert "quá nhiều yêu cầu" in refused.text
