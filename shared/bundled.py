@@ -16,7 +16,8 @@ import httpx
 
 log = logging.getLogger(__name__)
 
-READY_SECONDS = 10.0
+READY_SECONDS = 60.0
+"""With much in its folder, or on a busy machine, it takes its time before it answers."""
 WATCH_SECONDS = 2.0
 STUCK = "write error"
 """What its health page says of a stream to which it could not write: it keeps the error, with space or without, until it is started again."""
@@ -37,8 +38,8 @@ jetstream {{
 """
 
 
-class BrokerMissing(Exception):
-    """There is no nats-server to start; the text says the cure."""
+class BrokerMissing(OSError):
+    """There is no nats-server to start, or it does not stay; the text says the cure."""
 
 
 def program() -> str:
@@ -125,7 +126,17 @@ class BundledBroker:
             self.process = await asyncio.create_subprocess_exec(
                 program(), "-c", str(self.folder / "nats.conf"), stdout=out, stderr=out, start_new_session=True, preexec_fn=_die_with_parent
             )
-        await asyncio.wait_for(self._answering(), READY_SECONDS)
+        answering, ended = asyncio.create_task(self._answering()), asyncio.create_task(self.process.wait())
+        try:
+            await asyncio.wait([answering, ended], timeout=READY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                raise BrokerMissing(f"nats-server ended with status {ended.result()}; {self.folder / 'nats.log'} says why.")
+            if not answering.done():
+                raise TimeoutError
+            answering.result()
+        finally:
+            answering.cancel()
+            ended.cancel()
 
     async def _supervise(self) -> None:
         while True:
@@ -158,10 +169,11 @@ class BundledBroker:
             except OSError:
                 await asyncio.sleep(0.01)
                 continue
-            await reader.readline()
-            writer.close()
-            await writer.wait_closed()
-            return
+            try:
+                await reader.readline()
+            finally:
+                writer.close()
+            return await writer.wait_closed()
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the process, for good, and wait for it."""

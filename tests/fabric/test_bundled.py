@@ -8,7 +8,7 @@ import pytest
 from nats.js.api import StreamConfig
 
 from shared import bundled
-from shared.bundled import free_port, running_in
+from shared.bundled import BrokerMissing, free_port, running_in
 from tests.fabric.conftest import until
 
 
@@ -43,6 +43,14 @@ async def test_a_kept_write_error_means_a_new_start_only_with_space(broker, monk
     monkeypatch.setattr(broker, "_health", health)
     monkeypatch.setattr(bundled.shutil, "disk_usage", lambda _: type("Usage", (), {"free": free}))
     assert bool(await broker._fault()) is expected
+
+
+async def test_a_broker_that_cannot_start_says_so_at_once_and_not_when_patience_ends(tmp_path):
+    """Somebody else has its port: who waits for its greeting alone waits for nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        broker = bundled.BundledBroker(tmp_path, other.getsockname()[1])
+        with pytest.raises(BrokerMissing, match=r"ended with status 1; .*nats\.log says why"):
+            await broker.start()
 
 
 def test_a_free_port_is_given_once_and_whoever_names_it_may_listen_there():
