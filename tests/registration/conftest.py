@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import dataclasses
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,7 +28,7 @@ from shared.identity import new_id
 from shared.migrations import migrate
 from shared.outbox import outbox
 from shared.security import Officer, wall_now
-from shared.testing.databases import postgres_url
+from shared.testing.databases import own_folder, postgres_url
 from shared.testing.fixtures import launched
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "campaigns" / "lai-chau-2023"
@@ -76,7 +75,7 @@ def _templates_end_with_the_session() -> Iterator[None]:
 
 async def _template(kind: str) -> str:
     if kind not in _templates:
-        folder, name = Path(tempfile.mkdtemp(prefix="thidua-loaded-")), f"loaded{new_id().replace('-', '')}"
+        folder, name = own_folder("loaded"), f"loaded{new_id().replace('-', '')}"
         if kind == "postgres":
             await _on_server(f'CREATE DATABASE "{name}"')
         url = f"sqlite+aiosqlite:///{folder / name}" if kind == "sqlite" else _address(name)
