@@ -1,6 +1,8 @@
 """The copy of campaigns that a service keeps from events: the whole definition and the phase."""
 
 import hashlib
+from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import Column, Integer, String, Table, Text, bindparam, select
 
@@ -29,6 +31,7 @@ phases = Table(
 )
 
 # Built once: these run for nearly every event, and building a statement costs as much as running it.
+_CODES = select(campaigns.c.campaign)
 _DIGEST = select(campaigns.c.digest).where(campaigns.c.campaign == bindparam("campaign"))
 _DEFINITION = select(campaigns.c.digest, campaigns.c.definition).where(campaigns.c.campaign == bindparam("campaign"))
 _PHASE = select(phases.c.phase).where(phases.c.campaign == bindparam("campaign"))
@@ -44,6 +47,8 @@ async def on_campaign_published(event: CampaignPublished, session: WriteSession,
     digest = hashlib.sha256(text.encode()).hexdigest()
     row = {"campaign": event.campaign, "revision": event.revision, "digest": digest, "definition": text}
     session.info.pop("campaign_digests", None)
+    if session.telemetry:
+        session.after_commit(partial(session.telemetry.campaigns.know, [event.campaign]))
     return bool(await upsert(session, campaigns, [row], newer="revision"))
 
 
@@ -83,6 +88,11 @@ async def listed(session: ReadSession) -> list[Campaign]:
     rows = (await session.execute(select(campaigns.c.campaign, campaigns.c.digest))).all()
     found = [await _definition(session, row.campaign, row.digest) for row in rows]
     return sorted(found, key=lambda c: c.starts, reverse=True)
+
+
+async def codes(session: ReadSession) -> Sequence[str]:
+    """The codes of every campaign known here."""
+    return (await session.scalars(_CODES)).all()
 
 
 async def phase_of(session: ReadSession, campaign: str) -> Phase:

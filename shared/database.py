@@ -98,6 +98,10 @@ class WriteSession(ReadSession):
         if work not in pending:
             pending.append(work)
 
+    def after_commit(self, work: Callable[[], None]) -> None:
+        """Have `work()` done once what was written is there for good; never, where it is undone."""
+        self.info.setdefault("after_commit", []).append(work)
+
     def mark(self) -> Mark:
         """Where the transaction stands; it has run a statement before."""
         return Mark(self._statements(), _extent(self.info))
@@ -192,6 +196,8 @@ class Database:
                     await session.execute(text(f"NOTIFY outbox_{self.service}"))
             if session.info.pop("recorded", None):
                 self.committed.set()
+            for after in session.info.pop("after_commit", ()):
+                after()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -62,6 +62,11 @@ class Delivery:
     meta: Meta
     event: Event | Inbound
 
+    @property
+    def campaign(self) -> str:
+        """The campaign that the event says it is of; empty where it says none."""
+        return getattr(self.event, "campaign", "")
+
 
 class Unreadable(Exception):
     """The message is no event of ours: the text says why."""

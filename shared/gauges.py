@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 
-from shared import deadletters, measures
+from shared import campaigns, deadletters, measures
 from shared.database import Database
 from shared.telemetry import Telemetry
 
@@ -51,6 +51,13 @@ async def _database(service: "Service") -> None:
     service.telemetry.outbox_age.set((await measures.outbox_age(service.database)).total_seconds())
     async with service.database.read() as session:
         service.telemetry.dead_waiting.set(await deadletters.count(session))
+    await learn_campaigns(service.database, service.telemetry)
+
+
+async def learn_campaigns(database: Database, telemetry: Telemetry) -> None:
+    """Have the metrics name the campaigns that the service keeps; what was counted of one before it was known is of none."""
+    async with database.read() as session:
+        telemetry.campaigns.know(await campaigns.codes(session))
 
 
 async def _broker(service: "Service") -> None:

@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from sqlalchemy import Column, Index, String, Table, bindparam, delete
 
 from shared import deadletters, telemetry
+from shared.campaign_labels import NONE
 from shared.clock import Clock, advance, is_early, last_handled
 from shared.columns import end_of_trace
 from shared.database import Database, Instant, WriteSession, add_new, fabric, is_outage
@@ -50,8 +53,8 @@ WARY_BATCHES, WARY_GROUP = 5, 16
 
 T = TypeVar("T")
 R = TypeVar("R")
-Ran = tuple[dict[str, Meta], list["HandlerFailed"]]
-"""What handlers touched, and which failed."""
+Ran = tuple[dict[str, tuple[Meta, str]], list["HandlerFailed"]]
+"""What handlers touched, each with the event that touched it last and its campaign; and which failed."""
 
 
 def rest_seconds(delivered: int) -> float:
@@ -165,7 +168,7 @@ class Inbox:
         for failure in failures:
             log.warning("%s: %s", self.hears.service, failure)
             if failure not in exhausted:
-                self.telemetry.events.labels(failure.delivery.meta.type, "retried").inc()
+                self.telemetry.events.labels(self._label_of(failure.delivery), failure.delivery.meta.type, "retried").inc()
                 await failure.delivery.message.nak(delay=rest_seconds(failure.delivery.meta.delivered))
         if exhausted:
             await self._while_alive(exhausted, self.bury)
@@ -252,7 +255,7 @@ class Inbox:
 
     async def _run(self, session: WriteSession, group: Sequence[Delivery]) -> Ran:
         """Run handlers one after the other. One that fails before it wrote anything is forgotten; after, it raises `HandlerFailed`."""
-        touched: dict[str, Meta] = {}
+        touched: dict[str, tuple[Meta, str]] = {}
         failures: list[HandlerFailed] = []
         for delivery in group:
             mark, meta = session.mark(), self._timed(delivery)
@@ -263,14 +266,14 @@ class Inbox:
                     raise
                 failures.append(failure)
             else:
-                touched.update(dict.fromkeys(keys or (), meta))
+                touched.update(dict.fromkeys(keys or (), (meta, delivery.campaign)))
         return touched, failures
 
     async def _run_one(self, session: WriteSession, delivery: Delivery, meta: Meta) -> Iterable[str] | None:
         handler = self._handler_of(delivery)
         if handler is None:
             return None
-        with self._span(meta) as span:
+        with self._span(meta, delivery.campaign) as span:
             try:
                 return await handler(delivery.event, session, meta)
             except Exception as error:
@@ -307,35 +310,41 @@ class Inbox:
         if self.hears.on_tick:
             await advance(session, event.instant, self.hears.on_tick)
 
-    async def _settle(self, session: WriteSession, touched: dict[str, Meta]) -> None:
+    async def _settle(self, session: WriteSession, touched: dict[str, tuple[Meta, str]]) -> None:
         if not (self.hears.settle and touched):
             return
         await session.flush()
         await lock(session, touched)
-        await self.hears.settle(session, [Touched(key, meta, partial(self._settling, meta)) for key, meta in sorted(touched.items())])
+        keys = [Touched(key, meta, partial(self._settling, meta, campaign)) for key, (meta, campaign) in sorted(touched.items(), key=itemgetter(0))]
+        await self.hears.settle(session, keys)
 
     @contextlib.contextmanager
-    def _settling(self, meta: Meta) -> Iterator[None]:
-        with self._span(meta, telemetry.SPAN_SETTLE):
+    def _settling(self, meta: Meta, campaign: str) -> Iterator[None]:
+        with self._span(meta, campaign, telemetry.SPAN_SETTLE):
             yield
 
-    def _span(self, meta: Meta, name: str = telemetry.SPAN_EVENT) -> Any:
+    def _span(self, meta: Meta, campaign: str, name: str = telemetry.SPAN_EVENT) -> Any:
         return self.telemetry.span(
-            name.format(type=meta.type),
-            telemetry.parent_of(meta.traceparent),
-            SpanKind.CONSUMER,
-            **{telemetry.SERVICE: self.hears.service, telemetry.EVENT_ID: meta.id, telemetry.EVENT_TYPE: meta.type},
+            name.format(type=meta.type), telemetry.parent_of(meta.traceparent), SpanKind.CONSUMER, **self.telemetry.tags(meta.type, meta.id, campaign)
         )
 
     def _count(self, duplicates: int, applied: Sequence[Delivery]) -> None:
         now, ours = datetime.now(UTC), self.clock.now()
         if duplicates:
-            self.telemetry.events.labels("any", "duplicate").inc(duplicates)
+            self.telemetry.events.labels(NONE, "any", "duplicate").inc(duplicates)
+        alike = defaultdict[tuple[str, str], list[Meta]](list)
         for delivery in applied:
-            self.telemetry.events.labels(delivery.meta.type, "applied").inc()
-            self.telemetry.since.labels(delivery.meta.type).observe(max(0.0, (ours - delivery.meta.time).total_seconds()))
-            if delivery.meta.recorded:
-                self.telemetry.lag_seconds.labels(delivery.meta.type).observe((now - delivery.meta.recorded).total_seconds())
+            alike[self._label_of(delivery), delivery.meta.type].append(delivery.meta)
+        for (campaign, kind), metas in alike.items():  # a series is found once for all events of a batch that are alike
+            self.telemetry.events.labels(campaign, kind, "applied").inc(len(metas))
+            since, age = self.telemetry.since.labels(campaign, kind), self.telemetry.lag_seconds.labels(kind)
+            for meta in metas:
+                since.observe(max(0.0, (ours - meta.time).total_seconds()))
+                if meta.recorded:
+                    age.observe((now - meta.recorded).total_seconds())
+
+    def _label_of(self, delivery: Delivery) -> str:
+        return self.telemetry.campaigns.of(delivery.campaign)
 
 
 def _sampled(traceparent: str | None) -> SpanContext:
@@ -353,7 +362,7 @@ def _parts(deliveries: Sequence[Delivery]) -> list[Sequence[Delivery]]:
 
 
 def _merged(ran: Iterable[Ran]) -> Ran:
-    touched: dict[str, Meta] = {}
+    touched: dict[str, tuple[Meta, str]] = {}
     failures: list[HandlerFailed] = []
     for more, failed in ran:
         touched.update(more)

@@ -92,7 +92,7 @@ async def write(session: WriteSession) -> None:
 
 
 def _trace_of(session: WriteSession, row: dict[str, Any], cause: Context) -> str | None:
-    return session.telemetry.said(cause, row["type"], row["id"]) if session.telemetry else traceparent_of(cause)
+    return session.telemetry.said(cause, row["type"], row["id"], row["campaign"]) if session.telemetry else traceparent_of(cause)
 
 
 def headers_of(row: Any, service: str) -> dict[str, str]:

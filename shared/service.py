@@ -96,6 +96,7 @@ class Service:
     async def start(self) -> None:
         """Bind the subscribers, then start relay and jobs."""
         await self.clock.recall(self.database)
+        await gauges.learn_campaigns(self.database, self.telemetry)
         for producer, types in self.hears.producers().items():
             broker.subscribe(self.broker, producer.upper(), types, self.inbox)
         await self.broker.start()

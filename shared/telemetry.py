@@ -16,6 +16,8 @@ from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
 
+from shared.campaign_labels import CampaignLabels
+from shared.spanmetrics import CAMPAIGN as CAMPAIGN
 from shared.spanmetrics import WATCHED as WATCHED
 from shared.spanmetrics import SpanMeter
 
@@ -36,7 +38,6 @@ EVENT_ID = "cloudevents.event_id"
 EVENT_TYPE = "cloudevents.event_type"
 SERVICE = "thidua.service"
 """Who knows the event of the same span, and has a page of it; a trace store makes the link of both."""
-CAMPAIGN = "thidua.campaign"
 ROUTE = "http.route"
 METHOD = "http.request.method"
 STATUS = "http.response.status_code"
@@ -67,6 +68,7 @@ class Telemetry:
         self.tracer = self.provider.get_tracer("thidua")
         self._follows_parents = isinstance(self.provider.sampler, ParentBased)
         self.registry = CollectorRegistry()
+        self.campaigns = CampaignLabels()
         self._declare()
         self._declare_gauges()
         self.provider.add_span_processor(SpanMeter(service, self.registry, LATENCY_BUCKETS))
@@ -79,12 +81,12 @@ class Telemetry:
             "thidua_http_request_seconds", "Requests by route and outcome", ["route", "method", "status"],
             registry=r, buckets=LATENCY_BUCKETS,
         )
-        self.events = Counter("thidua_events_total", "Events handled, by type and outcome", ["type", "outcome"], registry=r)
+        self.events = Counter("thidua_events_total", "Events handled, by type and outcome", ["campaign", "type", "outcome"], registry=r)
         self.lag_seconds = Histogram(
             "thidua_event_age_seconds", "From recorded to applied, by type", ["type"], registry=r, buckets=LATENCY_BUCKETS
         )
         self.since = Histogram(
-            "thidua_event_since_seconds", "From what people did to its effect applied here, by type", ["type"],
+            "thidua_event_since_seconds", "From what people did to its effect applied here, by type", ["campaign", "type"],
             registry=r, buckets=LATENCY_BUCKETS,
         )  # fmt: skip
         self.transactions = Histogram(
@@ -99,9 +101,10 @@ class Telemetry:
             self.dead.labels(reason)  # there from the start: an increase is seen only of what was there before
         self.pending = Gauge("thidua_consumer_lag", "Events waiting, by stream", ["stream"], registry=r)
         self.reports = Counter(
-            "thidua_reports_total", "Reports by channel and outcome (on_time, late, refused, returned)", ["channel", "outcome"], registry=r
-        )
-        self.letters = Counter("thidua_letters_total", "Letters by channel and outcome", ["channel", "outcome"], registry=r)
+            "thidua_reports_total", "Reports by channel and outcome (on_time, late, refused, returned)", ["campaign", "channel", "outcome"],
+            registry=r,
+        )  # fmt: skip
+        self.letters = Counter("thidua_letters_total", "Letters by channel and outcome", ["campaign", "channel", "outcome"], registry=r)
         self.clock_skew = Gauge("thidua_clock_skew_seconds", "Own clock against the tick", registry=r)
 
     def _declare_gauges(self) -> None:
@@ -135,15 +138,22 @@ class Telemetry:
             span.add_link(around)
             yield span
 
-    def said(self, cause: Context, type: str, id: str) -> str | None:
+    def tags(self, type: str, id: str, campaign: str) -> dict[str, str]:
+        """What the spans of an event say: who knows it, which it is, and of which campaign."""
+        return {SERVICE: self.service, EVENT_ID: id, EVENT_TYPE: type, **self.campaign_tag(campaign)}
+
+    def campaign_tag(self, campaign: str) -> dict[str, str]:
+        """The tag of a campaign in earnest that is kept here; of any other none: a trial has no page, and what somebody sent is no label."""
+        return {CAMPAIGN: campaign} if self.campaigns.has(campaign) else {}
+
+    def said(self, cause: Context, type: str, id: str, campaign: str = "") -> str | None:
         """The span of an event that is said, in the trace of its cause; the `traceparent` with which the event goes out.
 
         It has no length: it is what the spans of those who hear the event hang below, so that a Collector sees who hears whom.
         """
         if self._follows_parents and _is_left_out(span_context(cause)):
             return traceparent_of(cause)
-        tags = {SERVICE: self.service, EVENT_ID: id, EVENT_TYPE: type}
-        span = self.tracer.start_span(SPAN_SAID.format(type=type), cause, SpanKind.PRODUCER, tags)
+        span = self.tracer.start_span(SPAN_SAID.format(type=type), cause, SpanKind.PRODUCER, self.tags(type, id, campaign))
         span.end()
         at = span.get_span_context()
         return f"00-{at.trace_id:032x}-{at.span_id:016x}-{at.trace_flags:02x}"

@@ -50,9 +50,8 @@ class Outcome(StrEnum):
 
 
 def prepare(telemetry: Telemetry) -> None:
-    """Every outcome is there from the start: an increase is seen only of what was there before."""
-    for outcome in Outcome:
-        telemetry.letters.labels(Channel.EMAIL, outcome)
+    """An e-mail becomes one of these."""
+    telemetry.campaigns.expect(telemetry.letters, [Channel.EMAIL], Outcome)
 
 
 def server(url: str) -> SMTP:
@@ -135,13 +134,14 @@ class Post:
                     telemetry.SPAN_LETTER, telemetry.parent_of(row.traceparent), SpanKind.CLIENT,
                     **{
                         telemetry.CHANNEL: Channel.EMAIL, telemetry.SERVICE: self.service.name, telemetry.EVENT_ID: row.event,
-                        telemetry.CAMPAIGN: row.campaign,
+                        **self.telemetry.campaign_tag(row.campaign),
                     },
                 ):  # fmt: skip
                     if await self._send(session, smtp, row, self._mail(row, words.write(row, LANGUAGE), wall)):
                         taken.append(row)
             await deliveries.sent(session, taken, self.service.now())
-        self._count(Outcome.DELIVERED, len(taken))
+        for row in taken:
+            self._count(row, Outcome.DELIVERED)
         return handled
 
     async def _send(self, session: WriteSession, smtp: SMTP, row: Row[Any], mail: Mail) -> bool:
@@ -169,12 +169,12 @@ class Post:
         log.warning("letter %s not sent (attempt %d), again at %s: %s", row.letter, row.attempts + 1, again, error)
         values = {"attempts": row.attempts + 1, "next_attempt": again, "error": _told(error)}
         await session.execute(update(table).where(table.c.delivery == row.delivery).values(values))
-        self._count(Outcome.RETRIED)
+        self._count(row, Outcome.RETRIED)
 
     async def _fail(self, session: WriteSession, row: Row[Any], error: Exception) -> None:
         log.error("letter %s failed after %d attempts: %s", row.letter, row.attempts + 1, error)
         await _end(session, row, State.FAILED, _told(error), row.attempts + 1)
-        self._count(Outcome.FAILED)
+        self._count(row, Outcome.FAILED)
 
     async def _postpone_all(self, wall: datetime, error: Exception) -> int:
         """The mail server does not answer: every e-mail that is due has had an attempt."""
@@ -193,8 +193,8 @@ class Post:
         )  # fmt: skip
         return Mail(self.service.settings.mail_from, row.name, row.email or "", text.subject, body, row.message_id, wall)
 
-    def _count(self, outcome: Outcome, many: int = 1) -> None:
-        self.telemetry.letters.labels(Channel.EMAIL, outcome).inc(many)
+    def _count(self, row: Row[Any], outcome: Outcome) -> None:
+        self.telemetry.letters.labels(self.telemetry.campaigns.of(row.campaign), Channel.EMAIL, outcome).inc()
 
 
 def _due(wall: datetime) -> Select[Any]:

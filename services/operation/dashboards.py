@@ -13,9 +13,9 @@ EVERY = "$__rate_interval"
 def quantiles(metric: str, selector: str, by: str = "") -> list[Query]:
     """The median and the 95th percentile of a histogram's observations."""
     grouped = f"le, {by}" if by else "le"
-    name = f" {{{{{by}}}}}" if by else ""
+    name = f"{{{{{by}}}}} " if by else ""
     return [
-        Query(f"histogram_quantile({q}, sum by ({grouped}) (rate({metric}_bucket{{{selector}}}[{EVERY}])))", f"p{q * 100:.0f}{name}")
+        Query(f"histogram_quantile({q}, sum by ({grouped}) (rate({metric}_bucket{{{selector}}}[{EVERY}])))", f"{name}p{q * 100:.0f}")
         for q in (0.5, 0.95)
     ]
 
@@ -25,21 +25,25 @@ def rate(metric: str, by: str, selector: str = "") -> str:
     return f"sum by ({by}) (rate({metric}{{{selector}}}[{EVERY}]))"
 
 
+def since(selector: str) -> list[Query]:
+    """How long after what people did it had its effect, by movement."""
+    return quantiles("thidua_event_since_seconds", f"{selector}, {OF_CAMPAIGN}", "campaign")
+
+
 SCORED = f'service="evaluation", type="{ReportAccepted.TYPE}"'
 HANDLED = f'service="notification", type="{ReportAccepted.TYPE}"'
 TOLD = f'service="notification", type="{WarningRaised.TYPE}"'
 APPLIED = 'outcome="applied"'
 WARNINGS = f'service="notification", type=~"{WarningRaised.TYPE}|{WarningCleared.TYPE}", {APPLIED}'
-OBSERVED = f'service="evaluation", type=~"{ObservationAccepted.TYPE}|{DiscrepancyOpened.TYPE}|{DiscrepancyResolved.TYPE}"'
+OBSERVED = f'service="evaluation", type=~"{ObservationAccepted.TYPE}|{DiscrepancyOpened.TYPE}|{DiscrepancyResolved.TYPE}", {IN_EARNEST}'
 OF_SERVICE = 'service="$service"'
 OF_CAMPAIGN = f'campaign=~"$campaign", {IN_EARNEST}'
-OF_ALL = "Mọi phong trào cùng nhau, cả diễn tập và việc thử của đối tác · all movements together, rehearsals and partners' trials too"
 SPANS = 'job="thidua", service_name="thidua-$service"'
 SERVER, CONSUMER = f'{SPANS}, span_kind="SPAN_KIND_SERVER"', f'{SPANS}, span_kind="SPAN_KIND_CONSUMER"'
 
 MOVEMENT = Dashboard("thidua-movement", "Phong trào · The movement", [
     Panel("Báo cáo theo kênh và kết quả, mỗi phút · Reports by channel and outcome, per minute",
-          [Query(f"60 * {rate('thidua_reports_total', 'channel, outcome')}", "{{channel}} {{outcome}}")], explains=OF_ALL),
+          [Query(f"60 * {rate('thidua_reports_total', 'campaign, channel, outcome', OF_CAMPAIGN)}", "{{campaign}} {{channel}} {{outcome}}")]),
     Panel("Đơn vị đã báo cáo trong kỳ · Units that have reported",
           [Query(f"max by (campaign, round, state) (thidua_round_units{{{OF_CAMPAIGN}}})", "{{campaign}} {{round}} {{state}}")]),
     Panel("Tỷ lệ đúng hạn · On time, of those expected", [Query(
@@ -50,16 +54,16 @@ MOVEMENT = Dashboard("thidua-movement", "Phong trào · The movement", [
     Panel("Đến hạn kỳ báo cáo · To the next deadline", [Query(
         f"min by (campaign, round) (thidua_deadline_seconds{{{OF_CAMPAIGN}}})", "{{campaign}} {{round}}",
     )], "s", "stat", 6, limit=Limit(low=3600), least=None),
-    Panel("Từ nộp đến có điểm · Submitted to scored", quantiles("thidua_event_since_seconds", SCORED), "s", explains=OF_ALL),
-    Panel("Từ nộp đến khi thông báo xử lý xong · Submitted to handled by notification", quantiles("thidua_event_since_seconds", HANDLED), "s",
+    Panel("Từ nộp đến có điểm · Submitted to scored", since(SCORED), "s"),
+    Panel("Từ nộp đến khi thông báo xử lý xong · Submitted to handled by notification", since(HANDLED), "s",
           explains="Mọi báo cáo, có thư hay không · every report, whether or not a letter follows"),
-    Panel("Từ nộp đến khi cảnh báo được ghi nhận để gửi thư · Submitted to warning noted for letters", quantiles("thidua_event_since_seconds", TOLD), "s",
+    Panel("Từ nộp đến khi cảnh báo được ghi nhận để gửi thư · Submitted to warning noted for letters", since(TOLD), "s",
           explains="Chỉ những báo cáo gây ra cảnh báo; thư điện tử còn đợi gộp và máy chủ thư · only reports that raised a warning; e-mails then wait for their digest and the mail server"),
     Panel("Cảnh báo, mỗi giờ · Warnings, per hour", [Query(
-        f"3600 * {rate('thidua_events_total', 'type', WARNINGS)}", "{{type}}",
-    )], explains=OF_ALL),
+        f"3600 * {rate('thidua_events_total', 'campaign, type', f'{WARNINGS}, {OF_CAMPAIGN}')}", "{{campaign}} {{type}}",
+    )]),
     Panel("Thư điện tử theo kết quả, mỗi phút · Letters by outcome, per minute",
-          [Query(f"60 * {rate('thidua_letters_total', 'channel, outcome')}", "{{channel}} {{outcome}}")], explains=OF_ALL),
+          [Query(f"60 * {rate('thidua_letters_total', 'campaign, channel, outcome', OF_CAMPAIGN)}", "{{campaign}} {{channel}} {{outcome}}")]),
 ], "campaign")  # fmt: skip
 
 FABRIC = Dashboard("thidua-fabric", "Mạch sự kiện · The fabric", [

@@ -54,22 +54,21 @@ async def submit(
     """Submit a unit's report for a round, or correct it. The same Idempotency-Key gives the first answer again, once done."""
     now, language = here.now(), language_of(request)
     asked = answers.asked(officer.id, idempotency_key, await request.body())
-    with counted(here, Channel.API):
+    with counted(here, Channel.API, body.get("campaign")):
         async with here.database.read() as session:
             form = await _report_form(session, body, here)
         security.must_act_for(officer, form.unit, Role.CLERK, Role.HEAD)
         receipt = await intake_of(here).ask(Submission(form, officer, now, asked))
-    here.telemetry.reports.labels(Channel.API, "on_time" if receipt.on_time else "late").inc()
     return _receipt(receipt, language)
 
 
 @contextmanager
-def counted(here: Service, channel: Channel) -> Iterator[None]:
-    """Count refusals by channel."""
+def counted(here: Service, channel: Channel, campaign: Any) -> Iterator[None]:
+    """Count refusals by channel and by the campaign that was named."""
     try:
         yield
     except Refused:
-        here.telemetry.reports.labels(channel, "refused").inc()
+        here.telemetry.reports.labels(here.telemetry.campaigns.of(campaign), channel, "refused").inc()
         raise
 
 
@@ -146,8 +145,7 @@ async def return_report(here: Here, officer: SignedIn, report: str, body: Json) 
     reading.done()
     notes.done()
     async with here.database.write() as session:
-        receipt = await reports.give_back(session, ReturnForm(report, reason, remarks), officer, here.now())
-    here.telemetry.reports.labels(Channel.API, "returned").inc()
+        receipt = await reports.give_back(session, ReturnForm(report, reason, remarks, Channel.API), officer, here.now())
     return {"report": receipt.report, "revision": receipt.revision, "status": receipt.status}
 
 

@@ -20,10 +20,8 @@ DAY = timedelta(days=1)
 
 
 def prepare(telemetry: Telemetry) -> None:
-    """Every way and outcome of a report is there from the start: an increase is seen only of what was there before."""
-    for channel in Channel:
-        for outcome in OUTCOMES:
-            telemetry.reports.labels(channel, outcome)
+    """A report comes by one of these ways and becomes one of these."""
+    telemetry.campaigns.expect(telemetry.reports, Channel, OUTCOMES)
 
 
 async def deadlines(service: Service) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, select, update
@@ -47,11 +48,12 @@ class ReportForm:
 
 @dataclass(frozen=True, slots=True)
 class ReturnForm:
-    """Why a report goes back, with remarks by indicator."""
+    """Why a report goes back, with remarks by indicator; and the way by which that is said."""
 
     report: str
     reason: str
     notes: Mapping[str, str]
+    channel: Channel = Channel.PAGE
 
 
 class Receipt(NamedTuple):
@@ -95,6 +97,7 @@ async def accept(
             unit=form.unit, round=round.code, revision=row["revision"], on_time=row["on_time"], channel=form.channel,
         )  # fmt: skip
     await discrepancies.compare_report(session, campaign, round, form, background.observed, now)
+    count(session, campaign.code, form.channel, "on_time" if row["on_time"] else "late")
     return Receipt(row["report"], row["revision"], ACCEPTED, row["on_time"], now, tuple(flags))
 
 
@@ -180,9 +183,17 @@ async def give_back(session: WriteSession, form: ReturnForm, officer: Officer, n
         first_submitted_at=row.first_submitted_at, on_time=row.on_time,
     )  # fmt: skip
     told = await outbox.record(session, event, now)
-    _append(session, {"report": row.report, "event": told, **after}, RETURNED, Channel.PAGE, officer, now, form.reason, form.notes)
+    _append(session, {"report": row.report, "event": told, **after}, RETURNED, form.channel, officer, now, form.reason, form.notes)
     await audit.record(session, officer, "report.returned", row.report, now, unit=row.unit, round=row.round, reason=form.reason)
+    count(session, row.campaign, form.channel, "returned")
     return Receipt(row.report, row.revision + 1, RETURNED, row.on_time, now, ())
+
+
+def count(session: WriteSession, campaign: str, channel: Channel, outcome: str) -> None:
+    """Count what became of a report, once it is written for good."""
+    if session.telemetry:
+        label = session.telemetry.campaigns.of(campaign)
+        session.after_commit(partial(session.telemetry.reports.labels(label, channel, outcome).inc))
 
 
 async def must_be_above(session: ReadSession, officer: Officer, unit: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from services.reporting import envelopes, observations, trials
+from services.reporting import envelopes, observations, reports, trials
 from services.reporting.arrivals import Case, is_figure
 from services.reporting.envelopes import Envelope
 from services.reporting.forms import is_sound
@@ -16,8 +16,9 @@ from services.reporting.scope import Effect, NotHeardYet, Sender
 from services.reporting.states import State
 from shared import outbox, telemetry
 from shared.database import ReadSession, WriteSession
-from shared.events.reporting import EventRejected, FieldFault
+from shared.events.reporting import Channel, EventRejected, FieldFault, ReportSubmitted
 from shared.messages import Fault, Message, Refused
+from shared.shadows import shadow_of
 
 Verdict = dict[str, Any]
 """What is to be written of an event; nothing while it must wait, or where it is refused: then its envelope has faults."""
@@ -110,8 +111,11 @@ def _and(more: int) -> Fault:
 async def refuse(session: WriteSession, case: Case, state: State = State.REJECTED) -> Verdict:
     """Tell the sender what is wrong; returns what is to be written of the event."""
     envelope = case.envelope
+    campaign = await _campaign_of(session, envelope)
+    if envelope.type == ReportSubmitted.TYPE:
+        reports.count(session, shadow_of(campaign, envelope.client) if envelope.sandbox else campaign, Channel.PARTNER, "refused")
     event = EventRejected(
-        campaign=await _campaign_of(session, envelope), client=envelope.client, event=envelope.id, faults=_told(envelope.faults), at=case.now,
+        campaign=campaign, client=envelope.client, event=envelope.id, faults=_told(envelope.faults), at=case.now,
         sandbox=envelope.sandbox,
     )  # fmt: skip
     with telemetry.within(case.trace):

@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from shared.database import fabric
 from shared.events.registration import SessionEnded
+from shared.events.reporting import EventRejected
 from shared.outbox import outbox, record
-from shared.telemetry import EVENT_ID, EVENT_TYPE, SERVICE, SPAN_SAID, Telemetry, parent_of, within
+from shared.telemetry import CAMPAIGN, EVENT_ID, EVENT_TYPE, SERVICE, SPAN_SAID, Telemetry, parent_of, within
 from shared.testing.databases import fresh_database
 from tests.fabric.conftest import NOW
 
@@ -48,6 +49,16 @@ async def test_an_event_goes_out_in_the_name_of_a_producer_s_span_below_its_caus
     assert {span.kind for span in said} == {SpanKind.PRODUCER}
     assert said[0].attributes == {SERVICE: "registration", EVENT_ID: first, EVENT_TYPE: EVENT.TYPE}
     assert await traces(database) == [f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-{span.context.trace_flags:02x}" for span in said]
+
+
+async def test_the_span_names_the_campaign_that_is_kept_here_and_no_text_that_a_partner_sent(database, spans):
+    database.telemetry.campaigns.know(["thu-nghiem"])
+    async with database.write() as session:
+        for campaign in ("thu-nghiem", "thu-nghiem~kho-bac", "khong-co-that"):
+            await record(session, EventRejected(campaign=campaign, client="kho-bac", event="e", faults=(), at=NOW), NOW, client="kho-bac")
+    assert [span.attributes.get(CAMPAIGN) for span in spans.get_finished_spans()] == ["thu-nghiem", None, None]
+    counted = "traces_span_metrics_duration_seconds_count"
+    assert {s.labels["thidua_campaign"]: s.value for m in database.telemetry.registry.collect() for s in m.samples if s.name == counted} == {"thu-nghiem": 1, "": 2}
 
 
 async def test_what_nothing_caused_begins_a_trace(database, spans):

@@ -15,10 +15,10 @@ from services.registration.partners import PartnerForm
 from services.reporting import trials, tried
 from services.reporting.models import inbound
 from services.simulation.story import SECRETARY
-from shared import campaigns, migrations
+from shared import campaigns, gauges, migrations
 from shared.events.contract import inbound_types
 from shared.events.evaluation import TrialScored
-from shared.events.reporting import TrialEnded, UnitRef
+from shared.events.reporting import EventRejected, ReportAccepted, TrialEnded, UnitRef
 from shared.outbox import outbox
 from shared.security import System
 from shared.settings import SERVICES
@@ -50,12 +50,17 @@ async def let_in(stage: Stage) -> None:
 
 
 async def try_out(stage: Stage, kind: str, data: dict[str, Any], event: str) -> None:
+    await send(stage, kind, data, event)
+    assert await state_of(stage, event) == "accepted"
+
+
+async def send(stage: Stage, kind: str, data: dict[str, Any], event: str) -> None:
+    """Into the sandbox, until it is decided."""
     headers = {"ce-specversion": "1.0", "ce-id": event, "ce-source": "//x.example", "ce-type": f"inbound.{kind}.v1"}
     await stage.service("reporting").jetstream.publish(f"inbound.{CLIENT}.sandbox.{kind}.v1", json.dumps(data).encode(), headers=headers)
     async with asyncio.timeout(60):
         while await state_of(stage, event) is None:
             await asyncio.sleep(0.02)
-    assert await state_of(stage, event) == "accepted"
     await stage.rest()
 
 
@@ -146,6 +151,37 @@ async def test_a_trial_is_scored_and_shown_and_every_official_row_stays_as_it_wa
     await stage.ask(f"{UNIT}.clerk", "POST", "/reporting/api/reports", whole_report(stage))
     await stage.rest()
     assert Decimal((await stage.score(UNIT))["score"]) == one.score.score, "the trial foretold the official score"
+
+
+async def named_campaigns(stage: Stage) -> dict[str, set[str]]:
+    """Every campaign in what the services tell of themselves, by metric."""
+    found: dict[str, set[str]] = {}
+    for service in stage.scene.local.services:
+        await gauges.take(service)
+        for one in (sample for metric in service.telemetry.registry.collect() for sample in metric.samples):
+            named = one.labels.get("campaign", one.labels.get("thidua_campaign"))
+            if named is not None:
+                found.setdefault(one.name, set()).add(named)
+    return found
+
+
+async def test_trials_are_counted_under_a_label_of_their_own_and_no_text_of_a_partner_becomes_one(stage: Stage) -> None:
+    await stage.take_part(UNIT)
+    await open_round(stage)
+    await let_in(stage)
+    await named_campaigns(stage)  # as Prometheus asks before anything comes
+    await try_everything(stage)
+    await send(stage, "indicator.observed", {"campaign": "khong-co-that"}, "s-9")
+    assert await state_of(stage, "s-9") == "rejected"
+    assert [event.campaign for event in await told(stage, "reporting", EventRejected)] == ["khong-co-that"]
+    found = await named_campaigns(stage)
+    assert set().union(*found.values()) == {"", CODE, f"{CODE}~"}
+    assert found["thidua_events_total"] == found["thidua_event_since_seconds_count"] == found["thidua_reports_total"] == {"", CODE, f"{CODE}~"}
+    assert found["traces_span_metrics_duration_seconds_count"] == {"", CODE}, "a trial's spans are of no campaign"
+    evaluation = stage.service("evaluation").telemetry.registry
+    applied = {"type": ReportAccepted.TYPE, "outcome": "applied"}
+    assert evaluation.get_sample_value("thidua_events_total", {"campaign": f"{CODE}~", **applied}) == 1
+    assert evaluation.get_sample_value("thidua_events_total", {"campaign": CODE, **applied}) is None
 
 
 async def test_a_trial_that_ended_leaves_nothing_and_takes_nothing_with_it(stage: Stage) -> None:

@@ -99,6 +99,8 @@ async def test_one_connected_trace_from_the_post_to_the_e_mail(tmp_path, broker)
     assert ("thidua-notification", "deliver letter") in names, sorted(names)
     for _, span in family:
         assert span.span_id == posts[0].span_id or span.parent_span_id in spans, f"{span.name} hangs in the air"
+        if span.kind != Span.SPAN_KIND_SERVER:
+            assert tags(span)[telemetry.CAMPAIGN] == "lai-chau-2023", f"{span.name} says of which movement it is"
     edges, loose = heard_from(family)
     assert loose == set()
     assert edges >= {

@@ -27,7 +27,7 @@ from tests.operation.test_alarms import PROMETHEUS, ROOT, rules, samples
 APPS = {"registration": registration, "reporting": reporting, "evaluation": evaluation, "notification": notification}
 TARGET = {"service", "job", "instance"}
 """Labels that Prometheus gives to every series of a target."""
-FREE = {"instance", "route", "method", "file", "folder", "address", "campaign", "round", "client", "span_name", "le", "generation"}
+FREE = {"instance", "route", "method", "file", "folder", "address", "campaign", "thidua_campaign", "round", "client", "span_name", "le", "generation"}
 """Labels whose values come from data or from a program of others."""
 ANYTHING = {"$"}
 SELECTOR = re.compile(r"\b([a-z]\w+)\{([^{}]*)\}")

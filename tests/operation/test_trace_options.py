@@ -10,7 +10,10 @@ import json
 from typing import Any
 
 import yaml
+from prometheus_client import CollectorRegistry
 
+from shared.spanmetrics import SpanMeter
+from shared.telemetry import LATENCY_BUCKETS
 from tests.operation.kubernetes import DEPLOY
 
 Keys = dict[str, Any]
@@ -75,6 +78,18 @@ def collector() -> dict:
 
 def strange_in(found: dict) -> list[str]:
     return [fault for kind in ("receivers", "processors", "exporters", "connectors") for fault in strange(found[kind], COLLECTOR)]
+
+
+def test_the_collector_counts_spans_by_what_the_services_count_them_by():
+    """A panel on spans shows the same whether it asks the Collector or the services: labels and buckets are alike."""
+    spans, own = collector()["connectors"]["spanmetrics"], SpanMeter("x", CollectorRegistry(), LATENCY_BUCKETS).seconds
+    ordinary = ["service_name", "span_name", "span_kind", "status_code"]
+    assert [*ordinary, *(one["name"].replace(".", "_") for one in spans["dimensions"])] == list(own._labelnames)
+    assert [seconds(one) for one in spans["histogram"]["explicit"]["buckets"]] == list(LATENCY_BUCKETS)
+
+
+def seconds(written: str) -> float:
+    return float(written[:-2]) / 1000 if written.endswith("ms") else float(written[:-1])
 
 
 def compose() -> dict:

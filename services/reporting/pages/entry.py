@@ -50,7 +50,7 @@ async def submit(request: Request, here: Here, officer: SignedIn, round: str, ca
     written = await request.form()
     typed, figures = grid.read(written, sheet), tuple[Figure, ...]()
     try:
-        with counted(here, Channel.PAGE):
+        with counted(here, Channel.PAGE, sheet.campaign.code):
             figures = grid.figures_of(sheet, typed, language_of(request), local_date(now))
             form = ReportForm(sheet.campaign.code, officer.unit, round, Channel.PAGE, figures, asks=True, seen=_seen(written))
             receipt = await intake_of(here).ask(Submission(form, officer, now))
@@ -58,7 +58,6 @@ async def submit(request: Request, here: Here, officer: SignedIn, round: str, ca
         async with here.database.read() as session:
             stands = await _standing(session, officer, sheet, figures) if isinstance(refusal, Conflict) else None
         return _to_receipt(stands) if stands else await _again(request, here, (campaign, round), typed, refusal)
-    here.telemetry.reports.labels(Channel.PAGE, "on_time" if receipt.on_time else "late").inc()
     return _to_receipt(receipt.report)
 
 

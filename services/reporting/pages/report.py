@@ -15,7 +15,6 @@ from services.reporting.sheets import ACCEPTED
 from shared import security, units
 from shared.clock import local_date
 from shared.database import ReadSession
-from shared.events.reporting import Channel
 from shared.messages import Fault, Refused
 from shared.security import SignedIn
 from shared.service import Here
@@ -61,7 +60,6 @@ async def give_back(request: Request, here: Here, officer: SignedIn, report: str
             page = await _page(request, here, session, report, given, refusal.faults)
         page.status_code = refusal.status
         return page
-    here.telemetry.reports.labels(Channel.PAGE, "returned").inc()
     return RedirectResponse(f"/reporting/reports/{report}", 303)
 
 
