@@ -16,6 +16,7 @@ from services.notification.mail import Mail, Unsendable, build
 from services.notification.post import Post, server
 from services.notification.rules import RETRY
 from services.notification.sink import Sink
+from services.operation.sandbox import PREFIX
 from shared.delivery import Delivery
 from shared.events.registration import OfficerDisabled, Role
 from shared.identity import new_id
@@ -24,7 +25,7 @@ from shared.settings import SettingsRefused
 from shared.telemetry import SPAN_LETTER
 from tests.notification import story
 from tests.notification.conftest import service_of
-from tests.notification.story import DEADLINE, OPENING
+from tests.notification.story import CAMPAIGN, DEADLINE, OPENING
 
 WALL = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 
@@ -83,6 +84,23 @@ async def test_letters_leave_when_the_mail_server_is_back(town, post, sink):
     await sink.start()
     assert await post.deliver_due(WALL + RETRY[0]) == 2
     assert {state for state, _ in (await states(town)).values()} == {"delivered"}
+
+
+def counted(post: Post) -> dict[tuple[str, str], float]:
+    """E-mails by campaign and outcome."""
+    found = (one for metric in post.telemetry.letters.collect() for one in metric.samples if one.name == "thidua_letters_total")
+    return {(one.labels["campaign"], one.labels["outcome"]): one.value for one in found if one.value}
+
+
+async def test_an_attempt_is_counted_under_the_campaign_of_its_letter(town, post, sink):
+    rehearsal = f"{PREFIX}{CAMPAIGN}-1"
+    post.telemetry.campaigns.know([CAMPAIGN, rehearsal])
+    await town.hear(story.warned(), story.warned(warning="w2").model_copy(update={"campaign": rehearsal}), at=OPENING)
+    await sink.stop()
+    await post.deliver_due(WALL)
+    await sink.start()
+    await post.deliver_due(WALL + RETRY[0])
+    assert counted(post) == {(code, outcome): 2 for code in (CAMPAIGN, rehearsal) for outcome in ("retried", "delivered")}
 
 
 class Picky(Sink):

@@ -14,6 +14,7 @@ from services.reporting import submissions
 from shared.database import Database
 from shared.events.registration import CampaignPublished
 from shared.events.reporting import ReportSubmitted
+from shared.testing.fixtures import launched
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
 from tests.reporting.test_api import body, post, value
@@ -103,6 +104,15 @@ async def fail_after_a_report(database: Database) -> None:
     async with database.write() as session:
         await submissions.submit(session, world.form(), clerk(), NOW)
         raise ZeroDivisionError
+
+
+async def test_a_service_that_starts_again_knows_its_campaigns_before_it_is_asked(app_of: Any) -> None:
+    """What waited for it is counted at once, and under its campaign."""
+    async with desk_of(app_of("reporting"), NOW):
+        pass
+    again = app_of("reporting")
+    async with launched(again):
+        assert again.state.service.telemetry.campaigns.has(world.CODE)
 
 
 async def rehearse(desk: Desk) -> None:
