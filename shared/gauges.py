@@ -51,13 +51,7 @@ async def _database(service: "Service") -> None:
     service.telemetry.outbox_age.set((await measures.outbox_age(service.database)).total_seconds())
     async with service.database.read() as session:
         service.telemetry.dead_waiting.set(await deadletters.count(session))
-    await learn_campaigns(service.database, service.telemetry)
-
-
-async def learn_campaigns(database: Database, telemetry: Telemetry) -> None:
-    """Have the metrics name the campaigns that the service keeps; what was counted of one before it was known is of none."""
-    async with database.read() as session:
-        telemetry.campaigns.know(await campaigns.codes(session))
+        service.telemetry.campaigns.know(await campaigns.codes(session))  # another replica may have heard of one, or a command loaded it
 
 
 async def _broker(service: "Service") -> None:

@@ -16,7 +16,7 @@ from faststream.nats import NatsBroker
 from nats.js import JetStreamContext
 from opentelemetry.sdk.trace import SpanProcessor
 
-from shared import broker, clock, gauges, streams
+from shared import broker, campaigns, clock, gauges, streams
 from shared.clock import Clock
 from shared.database import Database
 from shared.gauges import Measure
@@ -96,7 +96,8 @@ class Service:
     async def start(self) -> None:
         """Bind the subscribers, then start relay and jobs."""
         await self.clock.recall(self.database)
-        await gauges.learn_campaigns(self.database, self.telemetry)
+        async with self.database.read() as session:
+            self.telemetry.campaigns.know(await campaigns.codes(session))
         for producer, types in self.hears.producers().items():
             broker.subscribe(self.broker, producer.upper(), types, self.inbox)
         await self.broker.start()
