@@ -24,7 +24,8 @@ from shared.events.registration import Role
 from shared.events.reporting import IndicatorCorrected, IndicatorObserved, ObservationAccepted, ReportSubmitted
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
-from tests.reporting.test_door import KEY, SEEN_BAD, STRUCTURED, admitted, binary, post, verdict, whole
+from tests.reporting.sending import KEY, STRUCTURED, admitted, binary, post, verdict, whole
+from tests.reporting.test_door_refusals import SEEN_BAD
 from tests.reporting.test_kinds import OBSERVED, message
 from tests.reporting.world import COMMUNE, DEPARTMENT, DISTRICT, OPENED, OTHER, hear, observed, officer, said
 

@@ -21,7 +21,7 @@ from shared.events.registration import PartnerRevoked
 from shared.events.reporting import ObservationAccepted
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
-from tests.reporting.test_door import BATCH, KEY, NOW, OTHER_KEY, STRUCTURED, admitted, binary, post, whole
+from tests.reporting.sending import BATCH, KEY, NOW, OTHER_KEY, STRUCTURED, admitted, binary, post, whole
 from tests.reporting.world import hear, observed, said
 
 

@@ -21,7 +21,7 @@ from shared.testing.databases import fresh_url
 from shared.web import paths
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
-from tests.reporting.test_door import KEY, STRUCTURED, admitted, post, sent, whole
+from tests.reporting.sending import KEY, STRUCTURED, admitted, post, sent, whole
 from tests.reporting.test_kinds import report as handed_in
 from tests.reporting.test_pages import typed
 from tests.reporting.world import COMMUNE, DEPARTMENT, DISBURSED, OPENED, OTHER, clerk, hear, observed, officer

@@ -40,8 +40,8 @@ from shared.shadows import CODE_LIMIT, is_shadow, original_of, shadow_of
 from shared.testing.databases import fresh_database
 from tests.reporting import world
 from tests.reporting.desk import Desk, desk_of
-from tests.reporting.test_door import KEY, STRUCTURED, post, verdict, whole
-from tests.reporting.test_door import admitted as let_in
+from tests.reporting.sending import KEY, STRUCTURED, post, verdict, whole
+from tests.reporting.sending import admitted as let_in
 from tests.reporting.test_kinds import NOW, OBSERVED, admitted, may_say_all, message, progressed, report, rows, states
 from tests.reporting.world import (
     COMMUNE,
