@@ -324,9 +324,8 @@ class Inbox:
             yield
 
     def _span(self, meta: Meta, campaign: str, name: str = telemetry.SPAN_EVENT) -> Any:
-        return self.telemetry.span(
-            name.format(type=meta.type), telemetry.parent_of(meta.traceparent), SpanKind.CONSUMER, **self.telemetry.tags(meta.type, meta.id, campaign)
-        )
+        tags = self.telemetry.tags(meta.type, "" if meta.type == MinuteTicked.TYPE else meta.id, campaign)  # a tick leaves no row
+        return self.telemetry.span(name.format(type=meta.type), telemetry.parent_of(meta.traceparent), SpanKind.CONSUMER, **tags)
 
     def _count(self, duplicates: int, applied: Sequence[Delivery]) -> None:
         now, ours = datetime.now(UTC), self.clock.now()

@@ -139,8 +139,8 @@ class Telemetry:
             yield span
 
     def tags(self, type: str, id: str, campaign: str) -> dict[str, str]:
-        """What the spans of an event say: who knows it, which it is, and of which campaign."""
-        return {SERVICE: self.service, EVENT_ID: id, EVENT_TYPE: type, **self.campaign_tag(campaign)}
+        """What the spans of an event say: who knows it, which it is (where nobody keeps it, no `id`: it has no page), and of which campaign."""
+        return {SERVICE: self.service, EVENT_TYPE: type, **({EVENT_ID: id} if id else {}), **self.campaign_tag(campaign)}
 
     def campaign_tag(self, campaign: str) -> dict[str, str]:
         """The tag of a campaign in earnest that is kept here; of any other none: a trial has no page, and what somebody sent is no label."""

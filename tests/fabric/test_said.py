@@ -6,11 +6,26 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 from sqlalchemy import select
 
+from shared.clock import Clock
 from shared.database import fabric
+from shared.delivery import Delivery, Meta
+from shared.events.clock import MinuteTicked
 from shared.events.registration import SessionEnded
 from shared.events.reporting import EventRejected
+from shared.hears import Hears
+from shared.inbox import Inbox
 from shared.outbox import outbox, record
-from shared.telemetry import CAMPAIGN, EVENT_ID, EVENT_TYPE, SERVICE, SPAN_SAID, Telemetry, parent_of, within
+from shared.telemetry import (
+    CAMPAIGN,
+    EVENT_ID,
+    EVENT_TYPE,
+    SERVICE,
+    SPAN_EVENT,
+    SPAN_SAID,
+    Telemetry,
+    parent_of,
+    within,
+)
 from shared.testing.databases import fresh_database
 from tests.fabric.conftest import NOW
 
@@ -59,6 +74,15 @@ async def test_the_span_names_the_campaign_that_is_kept_here_and_no_text_that_a_
     assert [span.attributes.get(CAMPAIGN) for span in spans.get_finished_spans()] == ["thu-nghiem", None, None]
     counted = "traces_span_metrics_duration_seconds_count"
     assert {s.labels["thidua_campaign"]: s.value for m in database.telemetry.registry.collect() for s in m.samples if s.name == counted} == {"thu-nghiem": 1, "": 2}
+
+
+async def test_the_span_of_a_tick_names_no_event_for_a_tick_leaves_no_row_and_has_no_page(database, spans):
+    inbox = Inbox(database, Hears("registration"), database.telemetry, Clock(simulated=True))
+    tick = MinuteTicked(instant=NOW, mode="simulated")
+    await inbox.apply([Delivery(None, Meta(id="t-1", source="/thidua/clock", type=tick.TYPE, time=NOW, stored=NOW), tick)])
+    (heard,) = spans.get_finished_spans()
+    assert heard.name == SPAN_EVENT.format(type=tick.TYPE)
+    assert EVENT_ID not in heard.attributes
 
 
 async def test_what_nothing_caused_begins_a_trace(database, spans):
