@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -62,6 +63,17 @@ def test_a_setting_that_was_changed_does_not_keep_images_from_loading_and_a_chan
     assert f"loaded {OTHER}" in done.stdout
     next((bundle / "images").iterdir()).write_text("changed")
     assert run("./load", cwd=bundle, env=environment).returncode != 0
+
+
+def test_whoever_unpacks_a_bundle_as_root_has_files_that_root_alone_may_change(environment, tmp_path):
+    """Whoever packed it, and however generous that account is with rights."""
+    done = run("sh", "-c", f"umask 0; {DEPLOY}/bundle {tmp_path}/all.tar {OURS}", env=environment)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(tmp_path / "all.tar") as packed:
+        members = packed.getmembers()
+    assert {(one.uid, one.gid, one.uname) for one in members} == {(0, 0, "")}
+    assert [one.name for one in members if one.mode & 0o022] == []
+    assert [one.name for one in members if not one.mode & 0o044] == []
 
 
 def test_a_bundle_without_our_image_or_with_one_that_is_not_here_is_refused_in_a_sentence(environment, tmp_path):
