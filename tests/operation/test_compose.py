@@ -12,29 +12,25 @@ from shared.clock import LOCAL
 from shared.security import wall_now
 from shared.settings import SERVICES
 from tests.operation import composed
-from tests.operation.composed import HOST, Composed, lines_after
-from tests.operation.conftest import CONTAINERS
+from tests.operation.composed import HOST, PASSWORD, REHEARSAL, Composed, lines_after
+from tests.operation.conftest import COMPOSED
 
-NEEDED = [tool for tool in ("/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns", "nsenter", "iptables") if not shutil.which(tool)]
-pytestmark = [*CONTAINERS, pytest.mark.slow, pytest.mark.skipif(bool(NEEDED), reason=f"missing: {', '.join(NEEDED)}: make tools")]
+pytestmark = COMPOSED
 
 LASTING = ("nats", "postgres", *SERVICES, "proxy", "backup")
 FINGERPRINT = "SELECT md5(string_agg(t, ',' ORDER BY t)) FROM ({}) AS of(t)".format(
     " UNION ALL ".join(f"SELECT row::text FROM {table} AS row" for table in ("registration.units", "reporting.report_versions", "evaluation.reports"))
 )
 """One hash of what was loaded, what people wrote and what another service made of it."""
-REHEARSAL = f"deploy/thidua rehearse --address https://{HOST} --ca /run/secrets/tls/tls.crt --units 12"
-PASSWORD = "mot-mat-khau-rat-dai-2026\n"
 
 
 @pytest.fixture(scope="module")
 def town(image, tmp_path_factory):
     """An empty host after the lines of the README up to `.env`."""
     folder = tmp_path_factory.mktemp("host")
-    base = "localhost/thidua-base:bookworm"
-    images = {"POSTGRES_IMAGE": composed.build("postgres", base, folder / "postgres"), "CADDY_IMAGE": composed.build("caddy", base, folder / "caddy")}
-    made = Composed(folder, image, images)
+    made = Composed(folder, image, composed.stand_ins(folder))
     try:
+        made.take_ours()
         made.sh(f"deploy/init {HOST}")
         yield made
     finally:

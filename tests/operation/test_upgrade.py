@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,23 +28,6 @@ ENDED = (0, -signal.SIGTERM)
 """Finished what was in hand; then the signal may do what it does."""
 
 pytestmark = [pytest.mark.deploy, pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")]
-
-
-def git(*words: str) -> str:
-    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-
-
-@pytest.fixture(scope="session")
-def before(tmp_path_factory) -> Path:
-    """The program as it was before the schema last changed."""
-    changed = git("log", "-1", "--format=%H", "--", *(f"services/{service}/migrations/versions" for service in SERVICES))
-    parent = git("rev-parse", "--verify", "-q", f"{changed}^") if changed else ""
-    if not parent:
-        pytest.skip("the history does not reach back to the schema before this one")
-    folder = tmp_path_factory.mktemp("before")
-    tree = subprocess.run(["git", "archive", parent, "services", "shared"], cwd=ROOT, capture_output=True, check=True)
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=tree.stdout, check=True)
-    return folder
 
 
 class Process:
