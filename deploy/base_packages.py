@@ -13,12 +13,19 @@ RELEASE = Path("/etc/os-release")
 def components(installed: str, release: str) -> list[dict[str, str]]:
     """One for each package that is installed, by dpkg's own list, with the name by which scanners know it."""
     told = {name: value.strip('"') for name, _, value in (line.partition("=") for line in release.splitlines())}
+    distro = f"distro={told['ID']}-{told['VERSION_ID']}"
     found = []
     for one in map(HeaderParser().parsestr, installed.strip().split("\n\n")):
         if one["Status"].endswith(" installed"):
-            name = f"pkg:deb/{told['ID']}/{one['Package']}@{quote(one['Version'], safe='')}?arch={one['Architecture']}&distro={told['ID']}-{told['VERSION_ID']}"
+            source = one.get("Source", one["Package"]).split()[0]  # what Debian's lists of faults go by
+            name = f"pkg:deb/{told['ID']}/{quoted(one['Package'])}@{quoted(one['Version'])}?arch={one['Architecture']}&{distro}&upstream={quoted(source)}"
             found.append({"bom-ref": name, "name": one["Package"], "purl": name, "type": "library", "version": one["Version"]})
     return sorted(found, key=lambda component: component["bom-ref"])
+
+
+def quoted(text: str) -> str:
+    """As a package's address has it."""
+    return quote(text, safe="")
 
 
 def add(bill: Path) -> None:

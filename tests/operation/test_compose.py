@@ -92,18 +92,18 @@ def test_a_renewed_certificate_is_served_after_the_line_of_its_runbook(running):
 def test_a_new_image_and_restarts_in_any_order_under_load_lose_nothing(running, record_property):
     """The lines of "A new version", then every service replaced once more, each time in another order."""
     running.sh(f"podman tag {running.settings['IMAGE']} localhost/thidua-test:next")
-    rehearsal = running.start(f"{REHEARSAL} --minutes 1.5 --prepare 75 --answered 20")
-    assert rehearsal.stdout
-    assert next((line for line in rehearsal.stdout if "the hour begins" in line), None)
-    running.write(IMAGE="localhost/thidua-test:next")
-    for line in lines_after("`IMAGE` in `.env`, then"):
-        running.sh(line)
-    order = random.sample(SERVICES, len(SERVICES))
-    for service in order:
-        [line] = lines_after("service alone, in whichever order you like:")
-        running.sh(line.replace("SERVICE", service))
-    told = rehearsal.stdout.read()
-    assert rehearsal.wait() == 0, told
+    with running.start(f"{REHEARSAL} --minutes 1.5 --prepare 75 --answered 20") as rehearsal:
+        assert rehearsal.stdout
+        assert next((line for line in rehearsal.stdout if "the hour begins" in line), None)
+        running.write(IMAGE="localhost/thidua-test:next")
+        for line in lines_after("`IMAGE` in `.env`, then"):
+            running.sh(line)
+        order = random.sample(SERVICES, len(SERVICES))
+        for service in order:
+            [line] = lines_after("service alone, in whichever order you like:")
+            running.sh(line.replace("SERVICE", service))
+        told = rehearsal.stdout.read()
+    assert rehearsal.returncode == 0, told
     assert "12 of 12 reports accepted" in told
     assert {running.containers()[service] for service in SERVICES} == {"localhost/thidua-test:next"}
     record_property("figure", f"compose, new image, then {', '.join(order)} once more: " + "; ".join(line for line in told.splitlines() if "pass" in line))

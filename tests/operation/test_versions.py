@@ -129,3 +129,14 @@ def test_a_new_version_is_taken_back_and_taken_again_and_nobodys_figures_change(
     host.runs(NOW, broker=NOW)
     host.sh("deploy/thidua audit verify")
     record_property("figure", "containers replaced in the last hour: there {:.0f} s, back {:.0f} s, there again {:.0f} s".format(*seconds))
+
+
+def test_where_the_tables_do_not_name_the_version_before_its_start_ends_with_a_sentence_and_no_service_is_touched(host):
+    """As a later version leaves them when it takes away what the version before uses."""
+    stood = host.sh("podman ps --format '{{.ID}} {{.Image}}'")
+    host.query("DELETE FROM reporting.compatible_programs WHERE newest_revision <> (SELECT version_num FROM reporting.alembic_version)")
+    host.write(IMAGE=f"localhost/thidua:{BEFORE}")
+    told = host.sh("deploy/up", fails=True)
+    assert "Cơ sở dữ liệu của reporting ở lược đồ" in told
+    assert "mà bản này không biết" in told
+    assert host.sh("podman ps --format '{{.ID}} {{.Image}}'") == stood
