@@ -172,7 +172,11 @@ async def test_a_service_has_all_the_permissions_that_it_needs(house: House, tmp
     await connection.close()
     await running.start()
     try:
-        assert await running.ready() == []
+
+        async def ready() -> bool:
+            return await running.ready() == []
+
+        await until(ready)
         assert set((await running.lag()).values()) == {0}
     finally:
         await running.stop()

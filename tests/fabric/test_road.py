@@ -174,7 +174,7 @@ async def test_what_was_sent_to_a_lost_stream_is_published_again(fabric_settings
         await say(teller, *(f"s{n}" for n in range(20)))
         await until(lambda: len(heard.seen) == 20)
         await teller.jetstream.delete_stream("REGISTRATION")
-        assert await teller.ready() == ["REGISTRATION: NotFoundError"]
+        await until(lambda: _says(teller, ["REGISTRATION: NotFoundError"]))
         seen.set()
         await say(teller, "after")
         await until(lambda: "after" in heard.seen)
@@ -310,9 +310,9 @@ async def test_a_deleted_durable_turns_the_service_not_ready(fabric_settings, mo
     monkeypatch.setattr("shared.service.HEAL_SECONDS", 3600.0)
     heard = Heard()
     async with run_service(fabric_settings, heard.hears) as hearer:
-        assert await hearer.ready() == []
+        await until(lambda: _says(hearer, []))
         await hearer.jetstream.delete_consumer("REGISTRATION", "evaluation")
-        assert await hearer.ready() == ["REGISTRATION: NotFoundError"]
+        await until(lambda: _says(hearer, ["REGISTRATION: NotFoundError"]))
 
 
 async def test_a_stream_that_answers_and_stores_nothing_turns_the_service_not_ready(fabric_settings, monkeypatch):
