@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -115,12 +116,18 @@ class Plan:
     limits: Thresholds = Thresholds()
 
 
+def hour_of(plan: Plan, now: datetime) -> tuple[datetime, datetime]:
+    """Its beginning and the deadline, in whole seconds as a campaign's file has them: no part of one is taken from the slowest clerk."""
+    begins = (now + timedelta(seconds=plan.prepare)).replace(microsecond=0)
+    return begins, begins + timedelta(seconds=ceil(plan.minutes * 60))
+
+
 async def rehearse(settings: Settings, plan: Plan, say: Say) -> Outcome:
     """Rehearse; `settings` reach the databases and the signing key, for the sandbox is loaded and its sessions are opened there."""
-    begins = wall_now() + timedelta(seconds=plan.prepare)
+    begins, deadline = hour_of(plan, wall_now())
     code = f"{sandbox.PREFIX}{begins:%Y%m%d-%H%M%S}"
     with tempfile.TemporaryDirectory(prefix="thidua-rehearsal-") as name:
-        sandbox.make(TEMPLATE, Path(name), code, (begins + timedelta(minutes=plan.minutes)).replace(microsecond=0))
+        sandbox.make(TEMPLATE, Path(name), code, deadline)
         loaded = loading.read(Path(name))
         acts = story.tell(loaded, ranges.read(Path(name) / "story.yaml"), plan.seed)
         played = sandbox.pared(loaded)

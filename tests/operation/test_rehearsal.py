@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -59,24 +59,26 @@ async def command(deployment, *options: str) -> tuple[int, list[str], str]:
 
 
 @pytest.mark.slow
-async def test_a_rehearsal_may_be_held_again_with_the_same_units(deployment):
-    """The day before each deadline, in one installation."""
-    few = ("--ca", str(deployment.authority), "--units", "3", "--minutes", "0.1", "--prepare", "20", "--answered", "20")
-    for _ in range(2):
-        _, lines, said = await command(deployment, *few)
-        assert lines[0] == "pass 3 of 3 reports accepted, 0 sent again after 503", (lines, said)
-
-
-@pytest.mark.slow
-async def test_a_rehearsal_says_each_promise_and_fails_where_one_is_not_kept(deployment):
-    """Behind a private authority that it is told of; nobody answers in a microsecond."""
-    few = ("--ca", str(deployment.authority), "--units", "4", "--minutes", "0.15", "--prepare", "10", "--answered", "0.000001")
-    status, lines, said = await command(deployment, *few)
+async def test_a_rehearsal_may_be_held_again_with_the_same_units_says_each_promise_and_fails_where_one_is_not_kept(deployment):
+    """The day before each deadline, in one installation; behind a private authority that it is told of. Nobody answers in a microsecond."""
+    trusting = ("--ca", str(deployment.authority), "--prepare", "20")
+    _, lines, said = await command(deployment, *trusting, "--units", "3", "--minutes", "0.1", "--answered", "20")
+    assert lines[0] == "pass 3 of 3 reports accepted, 0 sent again after 503", (lines, said)
+    status, lines, said = await command(deployment, *trusting, "--units", "4", "--minutes", "0.25", "--answered", "0.000001")
     assert status == 1, said
-    assert [line.partition(" ")[0] for line in lines] == ["pass", "pass", "FAIL", "pass", "pass"]
+    assert [line.partition(" ")[0] for line in lines] == ["pass", "pass", "FAIL", "pass", "pass"], lines
     assert lines[0] == "pass 4 of 4 reports accepted, 0 sent again after 503"
     assert "limit 1e-06" in lines[2]
     assert "4 units register" in said
+
+
+@pytest.mark.parametrize("minutes", [0.1, 0.15, 0.123, 6.0])
+def test_the_deadline_takes_no_part_of_a_second_from_the_hour(minutes):
+    plan, now = rehearsal.Plan("", minutes=minutes, prepare=20), datetime(2026, 11, 25, 9, 59, 59, 999_999, tzinfo=UTC)
+    begins, deadline = rehearsal.hour_of(plan, now)
+    assert begins <= now + timedelta(seconds=plan.prepare)
+    assert timedelta(minutes=minutes) <= deadline - begins < timedelta(minutes=minutes, seconds=1)
+    assert deadline.microsecond == 0, "as it is written into the campaign's file"
 
 
 async def test_a_certificate_that_is_not_believed_ends_the_rehearsal_with_one_sentence_before_it_begins(deployment):
