@@ -74,6 +74,22 @@ async def test_the_probes_tell_live_from_ready_from_started(app_of, broker):
         assert (await client.get("/reporting/started")).status_code == 503
 
 
+async def test_readiness_asks_for_all_places_at_once(app_of, monkeypatch):
+    """One after the other, each as long as patience has it, they would outlast whoever asks."""
+    app = app_of("reporting")
+    async with launched(app):
+        service = app.state.service
+        together = asyncio.Barrier(len(service.places()))
+
+        async def asked(*_: object, **__: object) -> None:
+            await together.wait()
+
+        monkeypatch.setattr(service.jetstream, "consumer_info", asked)
+        assert together.parties > 1
+        async with asyncio.timeout(60):
+            assert await service.ready() == []
+
+
 def test_the_probe_of_an_image_without_a_shell_says_no_when_nothing_answers(capsys):
     assert probe.main(["ready"], {"THIDUA_PORT": "1"}) == 1
     assert "nothing answers" in capsys.readouterr().err
