@@ -26,7 +26,7 @@ demo: $(RUNTIME) ## Play the movement of 2023 (ARGS='--once --json' plays to the
 test: $(RUNTIME) $(TESTING) ## Lint, types and all tests, on SQLite and PostgreSQL, with a real broker
 	@$(MAKE) lint
 	@echo "== tests"
-	@THIDUA_TEST_MEMORY=$(MEMORY) $(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -rfEs $(ARGS)
+	@SEED=$${SEED:-1} THIDUA_TEST_MEMORY=$(MEMORY) $(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -rfEs $(ARGS)
 
 test-faults: $(RUNTIME) $(TESTING) ## Kills, cuts, full disks: 12 scenarios (LONG=1: ten times the rounds; SEED=n: the same run again)
 	@$(BIN)/pytest -m faults -rsfE tests/faults $(ARGS)
