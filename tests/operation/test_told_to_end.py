@@ -55,7 +55,7 @@ class First:
                 return library in self._of_process("maps")
             return False
 
-        await until(loaded, 30, self.told.read_text, pause=0.01)
+        await until(loaded, 60, self.told.read_text, pause=0.01)
 
     def _caught(self) -> int:
         lines = self._of_process("status").splitlines()
