@@ -7,6 +7,7 @@ from nats.errors import TimeoutError as NatsTimeout
 from nats.js.errors import NoStreamResponseError, NotFoundError, ServiceUnavailableError
 from sqlalchemy.exc import DBAPIError
 
+from shared.broker import Silent
 from shared.bundled import BrokerMissing
 from shared.messages import Refused
 from shared.settings import PREFIX, Settings, SettingsRefused
@@ -14,6 +15,7 @@ from shared.settings import PREFIX, Settings, SettingsRefused
 SILENT = "broker: JetStream does not answer; turn it on in nats-server's configuration, or wait until the cluster has a leader."
 EXCUSES: dict[type[Exception], str] = {
     NoServersError: "broker: nothing answers; start it, or correct THIDUA_NATS_URL.",
+    Silent: "broker: what listens there takes the connection and says nothing; restart it if it hangs, or correct THIDUA_NATS_URL.",
     NoStreamResponseError: "broker: no stream takes this event; is the partner registered, and has `thidua provision` been run?",
     NotFoundError: "broker: a stream or durable is missing; run `thidua provision`.",
     ServiceUnavailableError: SILENT,

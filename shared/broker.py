@@ -177,7 +177,7 @@ class StandingPullSubscriber(BatchPullStreamSubscriber):
 
 def servers_of(url: str) -> list[str]:
     """The addresses in a setting that names one broker or, separated by commas, the nodes of a cluster."""
-    return [one.strip() for one in url.split(",")]
+    return [one for one in map(str.strip, url.split(",")) if one]
 
 
 def connect(settings: Settings, *, service: str) -> NatsBroker:
@@ -200,28 +200,55 @@ def connect(settings: Settings, *, service: str) -> NatsBroker:
     )
 
 
+class Silent(nats.errors.NoServersError, TimeoutError):
+    """Something takes the connection and says nothing: a broker that hangs, or a server of another kind."""
+
+    def __str__(self) -> str:
+        return "it takes the connection and says nothing"
+
+
 async def open_once(settings: Settings, service: str = "") -> Client:
     """A plain connection for a command, or for a service that is not running yet: raises `NoServersError` at once when nothing
-    answers, `Refused` when it lets nobody in.
+    answers, `Silent` when something does and says nothing, `Refused` when it lets nobody in.
     """
+    away = nats.errors.NoServersError()
+    for address in servers_of(settings.nats_url):  # one by one: nats-py goes no further than the first that is silent
+        try:
+            return await _open(address, settings, service)
+        except nats.errors.NoServersError as error:
+            away = error
+    raise away
 
+
+async def _open(address: str, settings: Settings, service: str) -> Client:
     async def on_error(error: Exception) -> None:
         log.debug("broker: %s", error)
 
     try:
         return await connected(
-            servers_of(settings.nats_url), error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=3,
+            address, error_cb=on_error, allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0, connect_timeout=3,
             inbox_prefix=f"_INBOX_{service}" if service else "_INBOX",
             nkeys_seed_str=settings.nats_seed.get_secret_value() if settings.nats_seed else None,
         )  # fmt: skip
-    except (nats.errors.Error, ssl.SSLError) as error:
-        if isinstance(error, nats.errors.NoServersError | nats.errors.TimeoutError):
-            raise
-        raise Refused.because(
-            "Máy chủ NATS không cho kết nối ({reason}): hãy kiểm tra mật khẩu trong THIDUA_NATS_URL, khóa THIDUA_NATS_SEED, và với TLS thì chứng thư gốc "
-            "(SSL_CERT_FILE).",
-            reason=str(error),
-        ) from None  # fmt: skip
+    except (nats.errors.Error, OSError) as error:
+        raise _kept_out(error) from None
+
+
+def _kept_out(error: nats.errors.Error | OSError) -> Exception:
+    """Why there is no connection, for whoever asked for it."""
+    match error:
+        case nats.errors.NoServersError():
+            return error
+        case TimeoutError():
+            return Silent()
+        case nats.errors.Error() | ssl.SSLError():
+            return Refused.because(
+                "Máy chủ NATS không cho kết nối ({reason}): hãy kiểm tra mật khẩu trong THIDUA_NATS_URL, khóa THIDUA_NATS_SEED, và với TLS thì chứng thư gốc "
+                "(SSL_CERT_FILE).",
+                reason=str(error),
+            )  # fmt: skip
+        case _:  # it hung up
+            return nats.errors.NoServersError()
 
 
 async def connected(addresses: str | list[str], **options: Any) -> Client:

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import os
+import socket
 import sys
 from asyncio.subprocess import PIPE
 
@@ -16,7 +17,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, PersistMode, S
 from nats.js.errors import APIError
 
 from services import local
-from shared import gates, streams
+from shared import broker, gates, streams
 from shared import settings as configuration
 from shared.bundled import free_port
 from shared.messages import Refused
@@ -345,6 +346,14 @@ async def test_all_four_services_in_one_process_are_stopped_alike_on_a_broker_th
     assert (process.returncode, told) == (1, b"")
     [line] = errors.decode().splitlines()
     assert "sync_interval: always" in line
+
+
+async def test_a_server_that_hangs_keeps_nobody_from_the_others_and_alone_is_told_when_patience_ends(server, jetstream):
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        silent = f"nats://127.0.0.1:{hanging.getsockname()[1]}"
+        await gates.check(settings(f"{silent},{server.nats}", [server.monitor]), HEARS)
+        with pytest.raises(broker.Silent):
+            await gates.check(settings(silent, [server.monitor]), HEARS, 0)
 
 
 async def test_a_broker_that_never_comes_is_told_when_patience_ends():

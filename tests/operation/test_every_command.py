@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,6 +156,15 @@ def test_a_broker_that_nobody_finds_is_told_in_one_sentence(name, told, tmp_path
     assert told("migrate")[0] == 0
     away = {"THIDUA_NATS_URL": f"nats://127.0.0.1:{free_port()}", "THIDUA_NATS_MONITOR_URL": "http://127.0.0.1:1"}
     assert told(name, **away) == (1, ["broker: nothing answers; start it, or correct THIDUA_NATS_URL."])
+
+
+@pytest.mark.parametrize("name", ["up", "run", "provision", "publish", "rebuild", "backup"])
+def test_what_takes_the_connection_and_says_nothing_as_a_broker_that_hangs_does_is_told_in_one_sentence(name, told):
+    assert told("migrate")[0] == 0
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        away = {"THIDUA_NATS_URL": f"nats://127.0.0.1:{hanging.getsockname()[1]}", "THIDUA_NATS_MONITOR_URL": "http://127.0.0.1:1"}
+        status, [line] = told(name, **away)
+    assert (status, line.startswith("broker: what listens there takes the connection and says nothing; restart it")) == (1, True)
 
 
 @pytest.fixture(params=[False, True], ids=["without JetStream", "with nothing made"])
