@@ -135,22 +135,27 @@ class Service:
         await self.database.close()
         self.telemetry.shutdown()
 
-    async def ready(self) -> list[str]:
-        """What keeps the service from being ready; empty when it is. Asks database, broker, its stream, the relay and each durable."""
+    async def ready(self, *, broker: bool = True) -> list[str]:
+        """What keeps the service from being ready; empty when it is. Asks database, broker, its stream, the relay and each durable.
+
+        `broker=False`: only what it can take no request without. What it says while the broker is away waits in its outbox.
+        """
         faults = [] if self.clock.trusted else ["clock"]
-        try:
-            async with self.database.read() as session:
-                await session.connection()
-        except Exception as error:
-            faults.append(f"database: {type(error).__name__}")
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                await self.jetstream.stream_info(self.name.upper())
-        except Exception as error:
-            faults.append(f"{self.name.upper()}: {type(error).__name__}")
+        faults += await _silent("database", self._ask_database())
+        return faults + await self._ask_broker() if broker else faults
+
+    async def _ask_database(self) -> None:
+        async with self.database.read() as session:
+            await session.connection()
+
+    async def _ask_broker(self) -> list[str]:
+        faults = await _silent(self.name.upper(), self._ask_stream())
         if self.relay and self.relay.fault:
             faults.append(f"outbox: {self.relay.fault}")
         return faults + await self._absent()
+
+    async def _ask_stream(self) -> None:
+        await self.jetstream.stream_info(self.name.upper())
 
     async def _absent(self) -> list[str]:
         """Of our places at the broker, asked all at once: who asks a probe does not wait so often for one that is away."""
@@ -210,6 +215,16 @@ class Service:
             if client not in self._partners:
                 await broker.subscribe_partner(self.broker, client, self.inbox).start()
                 self._partners.add(client)
+
+
+async def _silent(name: str, question: Awaitable[object]) -> list[str]:
+    """Its name and what went wrong, where there is no answer in time."""
+    try:
+        async with asyncio.timeout(ASK_SECONDS):
+            await question
+    except Exception as error:
+        return [f"{name}: {type(error).__name__}"]
+    return []
 
 
 def settle_memory() -> None:

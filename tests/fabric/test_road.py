@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,11 +16,13 @@ from nats.js.errors import NotFoundError
 from sqlalchemy import func, select
 
 from shared import deadletters, streams
+from shared import settings as configuration
 from shared.delivery import Meta
 from shared.events.registration import OfficerDisabled, SessionEnded
 from shared.inbox import MAX_DELIVER, Hears, Inbox, Touched, inbox
 from shared.outbox import outbox, record, waiting
 from shared.publishing import LARGEST
+from shared.service import Service
 from tests.fabric.conftest import NOW, run_service, say, until
 
 
@@ -315,6 +318,23 @@ async def test_a_deleted_durable_turns_the_service_not_ready(fabric_settings, mo
         await until(lambda: _says(hearer, []))
         await hearer.jetstream.delete_consumer("REGISTRATION", "evaluation")
         await until(lambda: _says(hearer, ["REGISTRATION: NotFoundError"]))
+
+
+async def test_a_service_without_its_durables_still_takes_requests(fabric_settings, monkeypatch):
+    monkeypatch.setattr("shared.service.HEAL_SECONDS", 3600.0)
+    async with run_service(fabric_settings, Hears("registration")) as teller:
+        await teller.jetstream.delete_stream("REGISTRATION")
+        assert await teller.ready() == ["REGISTRATION: NotFoundError"]
+        assert await teller.ready(broker=False) == []
+
+
+async def test_a_database_that_takes_the_connection_and_says_nothing_is_told_before_whoever_asks_has_gone():
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        url = f"postgresql://x@127.0.0.1:{hanging.getsockname()[1]}/x"
+        service = Service("reporting", configuration.load({}, database_url=url, nats_url="nats://127.0.0.1:1"), Hears("reporting"))
+        async with asyncio.timeout(20):  # before: a minute
+            assert await service.ready(broker=False) == ["database: TimeoutError"]
+        await service.database.close()
 
 
 async def test_a_stream_that_answers_and_stores_nothing_turns_the_service_not_ready(fabric_settings, monkeypatch):
