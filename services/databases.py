@@ -29,6 +29,8 @@ async def _reached(settings: Settings, service: str, last: float) -> None:
                 async with database.reader.connect():
                     return
             except Exception as error:
+                if excuses.is_full(error):
+                    raise
                 if not is_outage(error) or asyncio.get_running_loop().time() > last:
                     raise Refused.because(
                         "Không tới được cơ sở dữ liệu của {service} ({reason}): hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL.",

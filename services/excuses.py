@@ -1,7 +1,10 @@
 """What is said, in a sentence with its cure, of an error that somebody outside the program can mend."""
 
+import errno
+import sqlite3
 from pathlib import Path
 
+import asyncpg
 from nats.errors import NoServersError
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js.errors import NoStreamResponseError, NotFoundError, ServiceUnavailableError
@@ -22,10 +25,19 @@ EXCUSES: dict[type[Exception], str] = {
     NatsTimeout: SILENT,
 }
 
+WRITTEN_TO = "THIDUA_DATA, THIDUA_BACKUPS, --to, PostgreSQL's"
+
 
 def reason(error: BaseException) -> str:
     """Why, in one line: what the driver or the system said, without the statement and the address that SQLAlchemy adds."""
     return next(iter(str(getattr(error, "orig", None) or error).splitlines()), "") or type(error).__name__
+
+
+def is_full(error: BaseException) -> bool:
+    """True when there is no space left, on a disk of ours or of the database."""
+    if isinstance(error, DBAPIError):
+        return getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL or isinstance(getattr(error.orig, "__cause__", None), asyncpg.DiskFullError)
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def sentences(error: Exception, settings: Settings | None = None) -> list[str]:
@@ -35,14 +47,14 @@ def sentences(error: Exception, settings: Settings | None = None) -> list[str]:
             return [str(error)]
         case Refused():
             return [fault.render("vi") for fault in error.faults]
+        case _ if is_full(error):
+            return [f"no space is left ({reason(error)}); make room on the disk that is written to ({WRITTEN_TO}), or name another."]
         case DBAPIError():
             return [f"database: {reason(error)}; is it reachable, and has `thidua migrate` been run?"]
-        case _ if type(error) in EXCUSES:
-            return [EXCUSES[type(error)]]
         case OSError() if error.filename:
             named = _settings_of(Path(error.filename), settings) if settings else ""
             return [f"{error.filename}: {error.strerror}; name a file or folder {named}that this account may use."]
-    return []
+    return [EXCUSES[type(error)]] if type(error) in EXCUSES else []
 
 
 def _settings_of(path: Path, settings: Settings) -> str:

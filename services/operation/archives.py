@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from services.excuses import is_full
 from services.registration import keys
 from shared.messages import Refused
 from shared.security import SigningKey, wall_now
@@ -60,10 +61,14 @@ def unseal(file: Path, folder: Path, public_pem: str) -> None:
     try:
         with tarfile.open(file, "r:gz") as tar:
             _unpack(tar, folder)
+        if not (folder / SUMS).is_file():
+            raise Refused.because("Tệp {file} không phải bản sao lưu: hãy chọn tệp do thidua backup tạo.", file=file)
         sums = (folder / SUMS).read_text(encoding="utf-8")
         signature = base64.b64decode((folder / SIGNATURE).read_bytes())
     except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
-        raise Refused.because("Không đọc được tệp sao lưu {file}: {reason}.", file=file, reason=str(error)) from None
+        if is_full(error):  # where it is unpacked to, and no fault of the file
+            raise
+        raise Refused.because("Không đọc được tệp sao lưu {file} ({reason}): hãy dùng bản khác.", file=file, reason=str(error)) from None
     key = load_pem_public_key(public_pem.encode())
     try:
         assert isinstance(key, Ed25519PublicKey)

@@ -1,6 +1,7 @@
 """Every command of the image, as the parser lists them, meets bad input with one sentence that says the cure: wrong settings, no database, half a state."""
 
 import argparse
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from shared import settings as configuration
 from shared.bundled import free_port
 from shared.settings import SERVICES, Settings
 from tests.fabric.servers import nats_server
+from tests.faults.test_full_disk import fill, small_disk
 
 AWAY = "postgresql://x@127.0.0.1:1/x"
 UNREACHABLE = "Không tới được cơ sở dữ liệu của "
@@ -165,6 +167,22 @@ def test_what_takes_the_connection_and_says_nothing_as_a_broker_that_hangs_does_
         away = {"THIDUA_NATS_URL": f"nats://127.0.0.1:{hanging.getsockname()[1]}", "THIDUA_NATS_MONITOR_URL": "http://127.0.0.1:1"}
         status, [line] = told(name, **away)
     assert (status, line.startswith("broker: what listens there takes the connection and says nothing; restart it")) == (1, True)
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A folder on a disk without space, where one may be mounted."""
+    with small_disk(tmp_path / "full") as folder:
+        asyncio.run(fill(folder))
+        yield folder
+
+
+@pytest.mark.parametrize(("name", "words"), [("backup", ["--to"]), ("migrate", ["--data"])])
+def test_a_full_disk_is_told_in_one_sentence(name, words, told, full):
+    assert told("migrate")[0] == 0
+    status, [line] = told(name, *words, str(full))
+    assert (status, line.startswith("no space is left (")) == (1, True), line
+    assert [path.name for path in full.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.fixture(params=[False, True], ids=["without JetStream", "with nothing made"])
