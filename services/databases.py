@@ -33,8 +33,8 @@ async def _reached(settings: Settings, service: str, last: float) -> None:
                     raise
                 if not is_outage(error) or asyncio.get_running_loop().time() > last:
                     raise Refused.because(
-                        "Không tới được cơ sở dữ liệu của {service} ({reason}): hãy kiểm tra THIDUA_DATABASE_URL và máy chủ PostgreSQL.",
-                        service=service, reason=excuses.reason(error),
+                        "Không tới được cơ sở dữ liệu của {service} ({reason}): hãy kiểm tra {setting} và máy chủ PostgreSQL.",
+                        service=service, reason=excuses.reason(error), setting=settings.database_setting_of(service),
                     ) from None  # fmt: skip
             await asyncio.sleep(gates.REST_SECONDS)
 

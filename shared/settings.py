@@ -149,6 +149,10 @@ class Settings(BaseModel):
             return f"sqlite+aiosqlite:///{self.data.absolute() / (service + '.sqlite')}"
         return url.replace("postgresql://", "postgresql+asyncpg://", 1).replace("postgres://", "postgresql+asyncpg://", 1)
 
+    def database_setting_of(self, service: str) -> str:
+        """The name of the setting that names a service's database, or would."""
+        return f"{PREFIX}{service.upper()}_DATABASE_URL" if getattr(self, f"{service}_database_url") else f"{PREFIX}DATABASE_URL"
+
 
 def _is_an_address(value: str) -> bool:
     """Whether host and port can be read."""

@@ -66,6 +66,13 @@ async def durable_database(settings: Settings, service: str) -> str:
                 raise Refused.because("SQLite của {service} xác nhận khi chưa ghi xuống đĩa (synchronous={level}): cần FULL.", service=service, level=level)
             return f"synchronous {SQLITE_DURABLE[level]}, journal {await connection.scalar(text('PRAGMA journal_mode'))}"
         found = {name: str(await connection.scalar(text(f"SHOW {name}"))) for name in NEVER_OFF}
+        takes_nothing = await connection.scalar(text("SHOW transaction_read_only")) == "on"
+    if takes_nothing:
+        raise Refused.because(
+            "PostgreSQL của {service} chỉ cho đọc (transaction_read_only = on): đó là máy chủ dự phòng, hoặc default_transaction_read_only đang bật, như khi "
+            "ổ đĩa của nó gần đầy: hãy trỏ tới máy chủ chính, thêm chỗ trống hoặc bỏ thiết lập đó.",
+            service=service,
+        )  # fmt: skip
     if off := [name for name, value in found.items() if value == "off"]:
         raise Refused.because(
             "PostgreSQL của {service} xác nhận khi chưa ghi chắc xuống đĩa ({off} = off): hãy đặt on trong postgresql.conf, hoặc bỏ ALTER ROLE/DATABASE "
@@ -124,6 +131,11 @@ async def certificate(address: str) -> str:
     The last is told and no fault: people's browsers may know a root that this machine does not.
     """
     if (shown := await measures.certificate(address)) is None:
+        if address.startswith(NAMED):
+            raise Refused.because(
+                "máy chủ ở đó không dùng TLS, dù địa chỉ ghi {scheme}: mật khẩu đi không mã hóa; hãy bật TLS ở đó hoặc sửa địa chỉ.",
+                scheme=f"{address.partition('//')[0]}//",
+            )  # fmt: skip
         return "speaks without TLS"
     left, host = shown.not_valid_after_utc - wall_now(), urlsplit(address if "//" in address else f"nats://{address}").hostname or ""
     if left < CERTIFICATE_LEFT:

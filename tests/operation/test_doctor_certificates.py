@@ -85,3 +85,10 @@ async def test_a_certificate_behind_postgresql_s_question_is_seen(tmp_path):
     async with await asyncio.start_server(lambda r, w: answer(r, w, b"N"), "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         assert await servers.certificate(f"postgres://127.0.0.1:{port}/thidua") == "speaks without TLS"
+
+
+async def test_a_broker_s_address_that_promises_tls_which_is_not_there_is_told(healthy):
+    """The client goes on in clear."""
+    given = healthy.model_copy(update={"nats_url": healthy.nats_url.replace("nats://", "tls://")})
+    [wrong] = [f.line("en") for f in await doctor.examine(given) if f.fault]
+    assert wrong.startswith("NOT broker's certificate: the server there speaks without TLS, though its address says tls://")

@@ -69,6 +69,17 @@ async def test_a_role_or_database_that_does_not_wait_for_the_disk_is_told_whatev
     assert "NOT database's disk evaluation: PostgreSQL of evaluation acknowledges what is not safely on its disk (synchronous_commit = off)" in wrong[0]
 
 
+async def test_a_postgresql_that_takes_no_writes_is_told(healthy):
+    async with fresh_url("postgres") as url:
+        given = healthy.model_copy(update={"evaluation_database_url": url})
+        await local.migrate_all(given, ["evaluation"])
+        name = url.partition("?")[0].rpartition("/")[2]
+        on, reset = (f'ALTER DATABASE "{name}" {words}' for words in ("SET default_transaction_read_only = on", "RESET default_transaction_read_only"))
+        async with set_in_postgres(on, reset):
+            [wrong] = [f.line("en") for f in await doctor.examine(given) if f.fault]
+    assert wrong.startswith("NOT database's disk evaluation: PostgreSQL of evaluation can only be read (transaction_read_only = on): it is a standby, or ")
+
+
 async def test_an_sqlite_that_does_not_wait_for_the_disk_is_told(healthy):
     """The program sets FULL on each connection; here something sets it off before each transaction."""
 

@@ -114,7 +114,7 @@ async def test_a_database_that_is_not_there_ends_with_one_sentence(tmp_path):
     status, told = await run("run", "reporting", THIDUA_DATA=str(tmp_path), THIDUA_REPORTING_DATABASE_URL=none)
     assert status == 1
     assert told.startswith("Không tới được cơ sở dữ liệu của reporting")
-    assert "THIDUA_DATABASE_URL" in told
+    assert "hãy kiểm tra THIDUA_REPORTING_DATABASE_URL và" in told
 
 
 def test_a_secret_s_file_that_holds_no_text_is_told_by_its_name(tmp_path, monkeypatch, capsys):
