@@ -92,7 +92,7 @@ class Settings(BaseModel):
     @classmethod
     def _names_pages(cls, value: str) -> str:
         for one in filter(None, map(str.strip, value.split(","))):
-            if not (one.startswith(("http://", "https://")) and _is_an_address(one)):
+            if not _is_of_the_web(one):
                 raise ValueError("write http://host:8222, one for each server, with commas between")
         return value
 
@@ -126,8 +126,8 @@ class Settings(BaseModel):
     @field_validator("public_url", "otlp_endpoint", "trace_page")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:
-        if value and not (value.startswith(("http://", "https://")) and _is_an_address(value)):
-            raise ValueError("write an address that begins with http:// or https://")
+        if value and not _is_of_the_web(value):
+            raise ValueError("write an address that begins with http:// or https:// and names a host")
         return value
 
     @field_validator("trace_page")
@@ -160,6 +160,10 @@ def _is_an_address(value: str) -> bool:
         return urlsplit(value).port != 0
     except ValueError:
         return False
+
+
+def _is_of_the_web(value: str) -> bool:
+    return value.startswith(("http://", "https://")) and _is_an_address(value) and bool(urlsplit(value).hostname)
 
 
 def _value_of(name: str, environ: Mapping[str, str]) -> str | None:

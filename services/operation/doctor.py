@@ -35,7 +35,7 @@ async def examine(settings: Settings) -> list[Finding]:
 
 def checks(settings: Settings, *, bundled: bool = False) -> Iterator[Check]:
     """What there is to look at under these settings; what is not set up has no line. The bundled broker has no monitoring page."""
-    database = Message("Hãy kiểm tra THIDUA_DATABASE_URL hoặc THIDUA_<SERVICE>_DATABASE_URL, và máy chủ PostgreSQL (hoặc thư mục dữ liệu).")
+    database = Message("Hãy kiểm tra THIDUA_DATABASE_URL (hay THIDUA_REPORTING_DATABASE_URL…), và máy chủ PostgreSQL (hoặc thư mục dữ liệu).")
     named = Message("Hãy khởi động máy chủ NATS hoặc sửa THIDUA_NATS_URL.")
     yield Check("disk", partial(_disk, settings), Message("Hãy kiểm tra THIDUA_DATA."))
     yield Check("versions", _versions, database)

@@ -29,10 +29,10 @@ COPIES = {"backup", "restore"}
 """A backup takes tables as they are; what a restore meets has tests of its own."""
 AT_LOAD = {
     "host": ["http://0.0.0.0", "0.0.0.0:8000", "a host"], "port": ["eighty", "70000"], "nats_url": ["http://broker:4222", "nats://a:1,nats://b:port", "nats://"],
-    "nats_seed": ["no seed"], "nats_monitor_url": ["broker:8222", "ftp://broker", "http://broker:port"], "public_nats_url": ["https://broker"],
+    "nats_seed": ["no seed"], "nats_monitor_url": ["broker:8222", "http://", "ftp://broker", "http://broker:port"], "public_nats_url": ["https://broker"],
     "database_url": ["mysql://db/thidua", "nonsense", "postgresql://db:port/x", "postgresql://db/x?sslmode=require"],
     **{f"{service}_database_url": ["nonsense"] for service in SERVICES},
-    "mail_from": ["nobody", "a b@c.vn", "Thi đua <a@b.vn>"], "public_url": ["thidua.example"], "otlp_endpoint": ["collector:4318", "http://collector:port"],
+    "mail_from": ["nobody", "a b@c.vn", "Thi đua <a@b.vn>"], "public_url": ["thidua.example", "https://", "https:///pages"], "otlp_endpoint": ["collector:4318", "http://collector:port"],
     "trace_page": ["https://traces", "traces/{trace_id}"], "clock": ["sundial"], "replicas": ["9", "three"], "log_level": ["loud"],
 }  # fmt: skip
 """What no command takes."""

@@ -265,11 +265,32 @@ def test_the_overlay_that_the_readme_prints_renders_with_names_of_ones_own(tmp_p
     text = (DEPLOY / "README.md").read_text(encoding="utf-8").partition("`deploy/kubernetes/own/kustomization.yaml`:\n\n")[2].partition("\n\n")[0]
     (own / "kustomization.yaml").write_text(textwrap.dedent(text))
     found = [one for one in yaml.safe_load_all(rendered(own)) if one]
-    images = {container["image"] for one in workloads(found).values() for container in pod_of(one)["spec"]["containers"]}
-    assert {image.split("/")[0] for image in images} == {"registry.laichau.example"}
+    assert registries(found) == {"registry.laichau.example"}
     [told] = [one["data"] for one in found if one["kind"] == "ConfigMap" and "THIDUA_PUBLIC_URL" in one.get("data", {})]
     assert told["THIDUA_PUBLIC_URL"] == "https://thidua.laichau.example"
     assert told["THIDUA_REPLICAS"] == "3", "and all the rest of it stays"
+
+
+def registries(found: list[dict]) -> set[str]:
+    pods = [pod_of(one)["spec"] for one in workloads(found).values()]
+    return {one["image"].split("/")[0] for pod in pods for one in (*pod["containers"], *pod.get("initContainers", []))}
+
+
+@pytest.mark.parametrize("overlay", ["one", "three"])
+def test_a_component_names_the_images_of_the_base_which_an_overlay_of_ones_own_replaces(tmp_path, overlay):
+    assert registries(with_own_images(tmp_path / "own", overlay)) == {"registry.laichau.example"}
+
+
+def with_own_images(folder: Path, overlay: str) -> list[dict]:
+    folder.mkdir()
+    base = yaml.safe_load((DEPLOY / "kubernetes" / "base" / "kustomization.yaml").read_text(encoding="utf-8"))
+    own = {
+        "resources": [os.path.relpath(DEPLOY / "kubernetes" / "overlays" / overlay, folder)],
+        "components": [os.path.relpath(DEPLOY / "kubernetes" / name, folder) for name in ("partners", "partners-watch")],
+        "images": [{"name": one["newName"], "newName": f"registry.laichau.example/{one['name']}"} for one in base["images"]],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(own))
+    return [one for one in yaml.safe_load_all(rendered(folder)) if one]
 
 
 def test_the_first_password_is_set_where_registration_runs():
