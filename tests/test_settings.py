@@ -11,7 +11,7 @@ from shared.settings import PREFIX, Settings, SettingsRefused, table
 from tests.sources import sources
 
 ROOT = Path(__file__).parents[1]
-OF_TESTS = {"THIDUA_TEST_POSTGRES"}
+OF_TESTS = {"THIDUA_TEST_MEMORY", "THIDUA_TEST_POSTGRES"}
 """Variables that only tests read."""
 
 
