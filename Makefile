@@ -31,7 +31,7 @@ test: $(RUNTIME) $(TESTING) ## Lint, types and all tests, on SQLite and PostgreS
 test-faults: $(RUNTIME) $(TESTING) ## Kills, cuts, full disks: 12 scenarios (LONG=1: ten times the rounds; SEED=n: the same run again)
 	@$(BIN)/pytest -m faults -rsfE tests/faults $(ARGS)
 
-test-deploy: $(RUNTIME) $(TESTING) ## Images, compose, the closed network, upgrades under load, a rehearsal (half an hour, not part of the gate; needs root and `make tools`)
+test-deploy: $(RUNTIME) $(TESTING) ## Images, compose, the closed network, upgrades under load, a rehearsal (some 35 minutes, not part of the gate; needs root and `make tools`)
 	@$(BIN)/pytest -m deploy -rsfE tests/operation $(ARGS)
 
 lint: $(RUNTIME) $(TESTING) ## Style and types

@@ -92,7 +92,7 @@ def test_a_renewed_certificate_is_served_after_the_line_of_its_runbook(running):
 def test_a_new_image_and_restarts_in_any_order_under_load_lose_nothing(running, record_property):
     """The lines of "A new version", then every service replaced once more, each time in another order."""
     running.sh(f"podman tag {running.settings['IMAGE']} localhost/thidua-test:next")
-    with running.start(f"{REHEARSAL} --minutes 1.5 --prepare 75 --answered 20") as rehearsal:
+    with running.start(f"{REHEARSAL} --minutes 1.5 --prepare 75 --answered 60") as rehearsal:
         assert rehearsal.stdout
         assert next((line for line in rehearsal.stdout if "the hour begins" in line), None)
         running.write(IMAGE="localhost/thidua-test:next")
