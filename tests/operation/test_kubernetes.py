@@ -83,6 +83,15 @@ def test_probes_tell_live_from_ready_from_started():
         assert paths == [f"/{service}/started", f"/{service}/live", f"/{service}/ready?broker=false"], "without a broker reports are accepted, so requests have to come"
 
 
+@pytest.mark.parametrize("overlay", ["one", "three"])
+def test_the_database_has_room_for_every_process_also_while_they_are_replaced(overlay):
+    """A process takes at most twelve connections (its pool's size and overflow); jobs, commands and the superuser some more."""
+    found = workloads(documents(overlay))
+    [database] = pod_of(found["postgres"])["spec"]["containers"]
+    room = int(database["args"][1].removeprefix("max_connections="))
+    assert sum(found[service]["spec"].get("replicas", 1) + 1 for service in SERVICES) * 12 + 30 <= room
+
+
 def test_three_nodes_have_three_brokers_three_copies_and_two_of_each_service():
     found = workloads(documents("three"))
     assert found["nats"]["spec"]["replicas"] == 3
