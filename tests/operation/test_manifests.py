@@ -249,6 +249,13 @@ def test_init_makes_secrets_once_and_no_two_alike(secrets, tmp_path):
     assert certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName) == ["thidua.example"]
 
 
+@pytest.mark.parametrize("host", ["https://thidua.example", "thidua.example:8443", "thi dua"])
+def test_what_is_no_host_alone_is_refused_before_anything_is_made(tmp_path, host):
+    done = run("sh", str(DEPLOY / "init"), host, str(tmp_path / "secrets"))
+    assert (done.returncode, done.stderr.startswith(f"{host}: write the host's name")) == (2, True)
+    assert not (tmp_path / "secrets").exists()
+
+
 def test_the_certificate_of_an_address_is_for_that_address(tmp_path):
     """A browser, and the doctor, take no name for an address."""
     assert run("sh", str(DEPLOY / "init"), "10.0.0.5", str(tmp_path)).returncode == 0
