@@ -10,12 +10,15 @@ from shared.bundled import free_port
 
 ROOT = Path(__file__).parents[2]
 CADDY = Path(sys.executable).parent / "caddy"
+TRIED_FOR = "15s"
+"""How long a request waits for a service, as deploy/ has it."""
 
 
 def start(folder: Path, secrets: Path, port: int, upstreams: Mapping[str, Sequence[int]], *, plain: int = 0) -> subprocess.Popen[bytes]:
     """Listening on `port`, and without TLS on `plain` (0: any); each service may be at several ports, of which some are down."""
     text = (ROOT / "deploy" / "proxy" / "Caddyfile").read_text(encoding="utf-8")
     file = folder / "Caddyfile"
+    text = text.replace("lb_try_duration 15s", f"lb_try_duration {TRIED_FOR}")
     file.write_text(text.replace("admin localhost:2019", "admin off").replace("{$LISTEN::443}", "{$LISTEN}").replace("{$PLAIN::80}", "{$PLAIN}"), encoding="utf-8")
     named = {service.upper(): " ".join(f"127.0.0.1:{one}" for one in ports) for service, ports in upstreams.items()}
     files = {"LISTEN": f"127.0.0.1:{port}", "PLAIN": f"127.0.0.1:{plain or free_port()}", "TLS_CERT": str(secrets / "tls" / "tls.crt"), "TLS_KEY": str(secrets / "tls" / "tls.key"), "HOME": str(folder)}

@@ -1,12 +1,15 @@
 """What deploy/ says to compose, NATS, Caddy and the Collector: read, checked, and held against what the program knows."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -286,7 +289,7 @@ def test_nats_takes_its_configuration_and_writes_before_it_acknowledges(secrets,
     assert "sync_interval: always" in (tmp_path / "nats" / name).read_text()
 
 
-async def test_the_proxy_parts_by_path_waits_for_a_replica_and_keeps_probes_inside(secrets):
+def test_the_proxy_waits_for_a_replica(secrets):
     caddy = TOOLS / "caddy"
     if not caddy.exists():
         pytest.skip("caddy is missing: make tools")
@@ -296,8 +299,39 @@ async def test_the_proxy_parts_by_path_waits_for_a_replica_and_keeps_probes_insi
     text = json.dumps(json.loads(made.stdout))
     for service in SERVICES:
         assert f"{service}:8000" in text
-    assert await asyncio.to_thread(text.count, "try_duration") == 4
-    assert "metrics" in text
+    assert text.count("try_duration") == 4
+
+
+class Named(BaseHTTPRequestHandler):
+    """Answers everything, by its own port."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(str(self.server.server_port).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")
+def test_the_proxy_parts_by_path_and_keeps_probes_and_figures_inside(tmp_path):
+    """Also where somebody writes the path in another way."""
+    with contextlib.ExitStack() as stack:
+        servers = {service: stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Named)) for service in SERVICES}
+        for server in servers.values():
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.shutdown)
+        port = free_port()
+        caddy = proxy.start(tmp_path, proxy.make_secrets(tmp_path / "secrets"), port, {name: [server.server_port] for name, server in servers.items()})
+        stack.callback(caddy.wait)
+        stack.callback(caddy.terminate)
+        client = stack.enter_context(httpx.Client(base_url=f"https://127.0.0.1:{port}", transport=httpx.HTTPTransport(verify=False, retries=8)))
+        for service, server in servers.items():
+            assert client.get(f"/{service}/due").text == str(server.server_port)
+            for kept in ("live", "ready", "ready?broker=false", "started", "metrics", "%6detrics", "x/../metrics", "/metrics", "./metrics"):
+                assert (kept, client.get(f"/{service}/{kept}").text) == (kept, "")
+        assert client.get("/").text == client.get("/static/site.css").text == str(servers["registration"].server_port)
 
 
 @pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")
@@ -312,6 +346,29 @@ def test_who_comes_without_tls_is_sent_to_the_address_with_it(secrets, tmp_path)
         caddy.terminate()
         caddy.wait()
     assert (answer.status_code, answer.headers["location"]) == (301, "https://127.0.0.1/reporting/due?campaign=x")
+
+
+@pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")
+def test_where_no_service_answers_people_and_programs_are_told_so_and_when_to_come_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(proxy, "TRIED_FOR", "200ms")
+    port = free_port()
+    caddy = proxy.start(tmp_path, proxy.make_secrets(tmp_path / "secrets"), port, {service: [free_port()] for service in SERVICES})
+    try:
+        with httpx.Client(base_url=f"https://127.0.0.1:{port}", transport=httpx.HTTPTransport(verify=False, retries=8)) as client:
+            person, programmed = client.post("/reporting/rounds/t6", data={"a": "1"}), client.get("/evaluation/api/league")
+            asked = client.get("/evaluation/league", headers={"accept": "application/json"})
+            inside = client.get("/reporting/live")
+    finally:
+        caddy.terminate()
+        caddy.wait()
+    for answer in (person, programmed, asked):
+        assert (answer.status_code, answer.headers["retry-after"], answer.headers["cache-control"]) == (503, "5", "no-store")
+    assert person.headers["content-type"] == "text/html; charset=utf-8"
+    assert 'role="alert"' in person.text
+    assert "vẫn được giữ trong trình duyệt" in person.text
+    assert [fault["field"] for fault in programmed.json()["faults"]] == [""]
+    assert asked.json() == programmed.json()
+    assert (inside.status_code, inside.text) == (404, "")
 
 
 async def test_the_proxy_shows_a_runbook_to_whoever_an_alarm_has_called_and_nothing_beside(tmp_path, monkeypatch):
