@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from services.evaluation.scoring.attainment import attainment, kept, share_of_target
+from services.evaluation.scoring.attainment import attainment, kept, share_of_target, value_at
 from services.evaluation.scoring.exact import canonical, decimal
 from services.evaluation.scoring.figures import Figure, Target, counting, in_force
 from tests.evaluation.making import indicator
@@ -32,11 +32,19 @@ def target(goal: str, baseline: str | None = None, revision: int = 1, since: dat
         ("lower", "rate", "0", "0", "0", Fraction(1)),
         ("lower", "rate", "0", "0", "1", Fraction(0)),
         ("higher", "rate", "100", "100", "99", Fraction(99, 100)),
+        ("higher", "rate", None, "0", "0", Fraction(1)),
+        ("higher", "rate", None, "0", "-1", Fraction(0)),
         ("keep", "rate", None, "50", "50", Fraction(1)),
     ],
 )
 def test_attainment_is_the_way_gone_or_the_share_of_the_target(direction, nature, baseline, goal, value, expected):
     assert attainment(indicator("x", direction, nature), target(goal, baseline), Decimal(value)) == expected
+
+
+@pytest.mark.parametrize("direction", ["higher", "lower"])
+def test_a_target_of_zero_is_reached_at_zero_and_no_value_is_more_than_that(direction):
+    assert value_at(indicator("x", direction), target("0"), Fraction(1)) == 0
+    assert value_at(indicator("x", direction), target("0"), Fraction(11, 10)) is None
 
 
 def test_a_rank_or_rate_that_should_fall_is_mirrored_around_its_target():

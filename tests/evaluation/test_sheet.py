@@ -96,6 +96,25 @@ def test_a_band_begins_exactly_at_its_threshold(value, share):
     assert points(found)["disbursed"] == share * 15
 
 
+def test_a_figure_counts_against_the_target_that_was_in_force_on_its_own_day():
+    raised = Target(2, Decimal(20), Decimal(12), date(2023, 8, 1))
+    facts = Facts(targets={"poverty": [target("16", "20"), raised]}, figures={"poverty": [figure("17")]})
+    line = next(x for x in assess(SHEET, facts, campaign()).lines if x.criterion.code == "poverty")
+    assert (line.points, line.evidence["target"], line.evidence["target_version"]) == (Fraction(3, 4) * 20, "16", "1")
+
+
+def test_works_of_units_below_count_only_where_the_criterion_asks_for_them():
+    own = SHEET.model_copy(update={"criteria": (criterion("works", "works", "10", required=1),)})
+    assert points(assess(own, Facts(works_done=1, works_below=(WorksBelow(1, 0),)), campaign()))["works"] == 10
+
+
+def test_who_has_no_duty_of_works_is_not_judged_by_them():
+    none = criterion("works", "works", "10", required=0, of_descendants=True)
+    both = SHEET.model_copy(update={"criteria": (none, criterion("punctual", "timeliness", "10"))})
+    found = assess(both, Facts(punctuality=Punctuality(on_time=1)), campaign())
+    assert (found.lines[0].assigned, found.score) == (False, 100)
+
+
 def test_bonus_and_penalty_and_the_whole_are_capped_and_the_parts_still_sum_to_the_score():
     best = Facts(works_done=1, punctuality=Punctuality(on_time=1), levels={"lead": "good"}, adjustments={"models": Decimal(5)})
     capped = SHEET.model_copy(update={"total_cap": Decimal(100), "criteria": SHEET.criteria})
