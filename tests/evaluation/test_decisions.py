@@ -122,6 +122,15 @@ async def test_a_hold_that_may_not_be_placed_changes_nothing(lite, who, form, er
     assert not (await score(lite, ONE)).on_hold
 
 
+async def test_who_places_no_holds_lifts_none(lite):
+    hold = await place(lite)
+    for who in (MEMBER, officer(Role.HEAD, unit=DISTRICT), officer(Role.OPERATOR)):
+        with pytest.raises(Forbidden):
+            async with lite.write() as session:
+                await holds.lift(session, who, hold, "Xong", NOW)
+    assert (await score(lite, ONE)).on_hold
+
+
 async def enter(database: Any, who: Any, criterion: str, value: Any) -> int:
     entry = council.Entry(CODE, ONE, criterion, "Theo biên bản họp")
     async with database.write() as session:
@@ -138,6 +147,14 @@ async def test_a_rubric_level_is_scored_and_the_newest_entry_counts(database):
     assert after.score > before
     assert next(line for line in after.lines if line["criterion"] == "lead")["points"] == "3"
     assert len(await said(database, "rubric.entered")) == 2
+
+
+@pytest.mark.parametrize(("criterion", "value"), [("lead", "good"), ("models", Decimal(1))])
+async def test_the_council_alone_enters_levels_and_points(lite, criterion, value):
+    for who in (CHAIR, officer(Role.HEAD, unit=DISTRICT), officer(Role.OPERATOR)):
+        with pytest.raises(Forbidden):
+            await enter(lite, who, criterion, value)
+    assert await said(lite, "rubric.entered") == await said(lite, "adjustment.entered") == []
 
 
 async def test_bonus_and_penalty_points_count_and_can_be_taken_back(database):

@@ -252,6 +252,11 @@ async def test_every_list_is_drawn_in_both_languages_for_leaders_alone(running, 
         await page(running, f"/overview/{kind}", one, 403)
 
 
+async def test_the_overview_is_drawn_for_leaders_alone(running):
+    for one in (officer(Role.HEAD, unit=DISTRICT), officer(Role.CLERK, unit=ONE), officer(Role.OPERATOR)):
+        await page(running, "/overview", one, 403)
+
+
 async def test_the_page_is_there_before_anybody_is_scored(app_of):
     app = app_of("evaluation")
     async with launched(app) as client:

@@ -107,6 +107,22 @@ async def test_another_units_things_are_not_there(town: Town) -> None:
     assert (await call(town, "huyen-muong-te.head", "GET", f"participations/{saved['id']}"))[0] == 200
 
 
+async def test_another_units_works_amendments_and_targets_are_not_there(town: Town) -> None:
+    unit = (await unit_named(town, "Xã Tà Tổng"))["id"]
+    declared = {"unit": unit, "title": "Nhà văn hóa bản", "purpose": "social", "state_share": "350", "people_share": "42.5"}
+    _, work = await call(town, "xa-ta-tong.clerk", "POST", "works", declared)
+    _, saved = await call(town, "xa-ta-tong.clerk", "PUT", "participations", await body(town))
+    await call(town, "xa-ta-tong.clerk", "POST", f"participations/{saved['id']}/submit")
+    await call(town, "hoi-dong.thu-ky", "POST", f"participations/{saved['id']}/approve")
+    reason = {"reason": "Mưa lũ", "legal_basis": "123/UBND", "effective_from": "2023-08-15"}
+    _, amendment = await call(town, "xa-ta-tong.head", "POST", "amendments", {"unit": unit, "indicator": "ho-ngheo", "target": "26"} | reason)
+    paths = (f"works/{work['id']}", f"amendments/{amendment['id']}", f"units/{unit}/commitments")
+    for login, status, number in (("huyen-muong-te.head", 200, 1), ("xa-bum-nua.clerk", 404, 0), ("huyen-tam-duong.head", 404, 0)):
+        assert [(await call(town, login, "GET", path))[0] for path in paths] == [status] * 3, login
+        assert [len((await call(town, login, "GET", path))[1]) for path in ("works", "amendments")] == [number] * 2, login
+        assert (await call(town, login, "POST", "works", declared))[0] == 404, f"{login} declares for another unit"
+
+
 PROTECTED = [
     ("GET", "participations"), ("PUT", "participations"), ("POST", "participations/x/approve"), ("GET", "amendments"), ("POST", "amendments"),
     ("GET", "works"), ("POST", "works"), ("POST", "works/x/confirm"), ("GET", "units"), ("GET", "units/x/commitments"), ("GET", "campaigns"),

@@ -217,6 +217,16 @@ async def test_an_operator_disables_an_account_and_its_open_session_ends(town: T
         await seen(town, f"/registration/{path}", 403)
 
 
+async def test_who_is_no_operator_gives_nobody_a_password_not_even_somebody_of_the_own_unit(town: Town) -> None:
+    await town.browse("van-hanh")
+    place = re.search(r"/registration/officers/[0-9a-f-]{36}", await seen(town, "/registration/officers?q=xa-ta-tong.clerk"))
+    assert place
+    for login in ("xa-ta-tong.head", "hoi-dong.thu-ky"):
+        await town.browse(login)
+        assert (await town.post(f"{place[0]}/password", password="nam sau bay tam")).status_code == 403, login
+    await town.browse("xa-ta-tong.clerk")  # by the password from before
+
+
 async def test_one_changes_ones_own_password_and_signs_out(town: Town) -> None:
     await town.browse("xa-ta-tong.clerk")
     assert (await town.post("/registration/password", present="sai", password="nam sau bay tam")).status_code == 422

@@ -155,6 +155,12 @@ async def test_a_superior_does_not_write_as_its_subordinate(desk: Desk) -> None:
     assert (await post(desk, who=head())).status_code == 404
 
 
+async def test_a_report_is_read_by_its_unit_and_those_above_and_is_not_there_for_others(desk: Desk) -> None:
+    report = (await post(desk)).json()["report"]
+    for who, status in ((clerk(), 200), (head(), 200), (secretary(), 200), (clerk(OTHER), 404)):
+        assert (await desk.ask(who, "GET", f"/api/reports/{report}")).status_code == status
+
+
 async def test_an_odd_value_is_taken_and_listed(desk: Desk) -> None:
     flags = (await post(desk, body(value(amount=900)))).json()["flags"]
     assert [(flag["indicator"], flag["code"]) for flag in flags] == [(world.REVENUE, "outlier")]

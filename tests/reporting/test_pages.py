@@ -279,12 +279,22 @@ async def test_who_may_not_write_gets_no_grid(desk: Desk) -> None:
     assert (await desk.see(officer(COMMUNE, Role.AUDITOR), "/rounds/ky-1")).status_code == 403
 
 
+async def test_who_may_not_write_sends_no_grid_either(desk: Desk) -> None:
+    assert (await desk.send(officer(COMMUNE, Role.AUDITOR), "/rounds/ky-1", typed())).status_code == 403
+    assert await said(desk.database, ReportAccepted) == []
+
+
+async def test_openings_are_the_councils_to_read(desk: Desk) -> None:
+    assert [(await desk.see(who, "/openings")).status_code for who in (secretary(), head(), clerk())] == [200, 403, 403]
+
+
 async def test_a_report_of_another_unit_is_as_if_it_were_not(desk: Desk) -> None:
     await submit(desk)
     report = await report_of(desk)
     absent = await desk.see(clerk(OTHER), "/reports/00000000-0000-7000-8000-000000000099")
     foreign = await desk.see(clerk(OTHER), f"/reports/{report}")
-    assert (absent.status_code, foreign.status_code) == (404, 404)
+    receipt = await desk.see(clerk(OTHER), f"/reports/{report}/receipt")
+    assert (absent.status_code, foreign.status_code, receipt.status_code) == (404, 404, 404)
 
 
 async def test_the_pages_speak_english_too(desk: Desk) -> None:
