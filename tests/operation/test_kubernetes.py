@@ -75,6 +75,34 @@ def test_every_workload_is_restricted_labelled_and_probed(overlay):
     assert unrestricted(loose) == ["container"]
 
 
+def sharing(document: dict) -> set[str]:
+    """What of its node, or of root, a pod takes, also in a container that only begins; Kubernetes' restricted standard refuses each."""
+    pod = pod_of(document)["spec"]
+    boxes = [one.get("securityContext", {}) for one in (*pod["containers"], *pod.get("initContainers", []))]
+    taken = {key for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)} | {"hostPath" for volume in pod.get("volumes", []) if "hostPath" in volume}
+    taken |= {"root" for box in (pod["securityContext"], *boxes) if box.get("runAsUser") == 0}
+    return taken | {"privileged" for box in boxes if box.get("privileged")} | {"written" for box in boxes if not box.get("readOnlyRootFilesystem")}
+
+
+def test_no_pod_takes_anything_of_its_node_and_the_namespace_would_not_let_it(tmp_path):
+    found = own_overlay(tmp_path / "own", "three", "partners-watch")
+    assert {name: taken for name, one in workloads(found).items() if (taken := sharing(one))} == {}
+    [namespace] = [one for one in found if one["kind"] == "Namespace"]
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert {one["metadata"]["name"] for one in found if one["kind"] == "Service" and one["spec"].get("type", "ClusterIP") != "ClusterIP"} == {"proxy"}
+
+
+def test_each_service_of_kubernetes_leads_to_the_pods_of_its_own_name_which_run_it():
+    found = documents("three")
+    for one in found:
+        if one["kind"] == "Service":
+            assert one["spec"]["selector"]["app.kubernetes.io/component"] == one["metadata"]["name"]
+    for service in SERVICES:
+        [container] = pod_of(workloads(found)[service])["spec"]["containers"]
+        assert container["args"] == ["run", service]
+        assert workloads(found)[service]["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
 def test_probes_tell_live_from_ready_from_started():
     found = workloads(documents("one"))
     for service in SERVICES:

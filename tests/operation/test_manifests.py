@@ -286,7 +286,9 @@ def test_nats_takes_its_configuration_and_writes_before_it_acknowledges(secrets,
     environment = os.environ | {"SERVER_NAME": "nats-1", "ROUTES": '["nats://nats-1:6222"]'}
     done = run(program(), "-t", "-c", str(tmp_path / "nats" / name), env=environment)
     assert done.returncode == 0, done.stderr
-    assert "sync_interval: always" in (tmp_path / "nats" / name).read_text()
+    said = (tmp_path / "nats" / name).read_text().splitlines()
+    assert "  sync_interval: always" in said, "a line of its own, and no remark"
+    assert 'include "secrets/accounts.conf"' in said, "without accounts a broker lets in everybody"
 
 
 def test_the_proxy_waits_for_a_replica(secrets):
