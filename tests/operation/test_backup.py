@@ -184,8 +184,7 @@ async def test_a_file_damaged_anywhere_in_it_is_refused_with_a_sentence(archive,
     file, settings = archive
     whole = file.read_bytes()
     broken = tmp_path / "broken.tar.gz"
-    for part in range(1, 20):
-        at = len(whole) * part // 20
+    for part, at in enumerate([*(len(whole) * twentieth // 20 for twentieth in range(1, 20)), len(whole) - 8, len(whole) - 1]):
         broken.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
         assert "broken.tar.gz" in (told := await refusal(backup.check(settings, broken, tmp_path / f"check-{part}"))) or "in the backup is" in told
 
