@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Annotated, Any
 
 import nats.errors
@@ -149,20 +150,15 @@ class Service:
             await session.connection()
 
     async def _ask_broker(self) -> list[str]:
-        faults = await _silent(self.name.upper(), self._ask_stream())
-        if self.relay and self.relay.fault:
-            faults.append(f"outbox: {self.relay.fault}")
-        return faults + await self._absent()
+        """Stream and durables, all at once: who asks a probe does not wait so often for a broker that is away."""
+        info = self.jetstream.consumer_info
+        asked = [_silent(place.stream, info(place.stream, place.service, timeout=ASK_SECONDS)) for place in self.places()]
+        own, *others = await asyncio.gather(_silent(self.name.upper(), self._ask_stream()), *asked)
+        relay = [f"outbox: {self.relay.fault}"] if self.relay and self.relay.fault else []
+        return [*own, *relay, *chain.from_iterable(others)]
 
     async def _ask_stream(self) -> None:
         await self.jetstream.stream_info(self.name.upper())
-
-    async def _absent(self) -> list[str]:
-        """Of our places at the broker, asked all at once: who asks a probe does not wait so often for one that is away."""
-        places = self.places()
-        infos = (self.jetstream.consumer_info(place.stream, place.service, timeout=ASK_SECONDS) for place in places)
-        found = await asyncio.gather(*infos, return_exceptions=True)
-        return [f"{place.stream}: {type(error).__name__}" for place, error in zip(places, found, strict=True) if isinstance(error, Exception)]
 
     async def lag(self) -> dict[str, int]:
         """Events not yet applied, by "STREAM/service"."""

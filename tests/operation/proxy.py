@@ -6,10 +6,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from shared.bundled import free_port
 
 ROOT = Path(__file__).parents[2]
 CADDY = Path(sys.executable).parent / "caddy"
+needed = pytest.mark.skipif(not CADDY.exists(), reason="caddy is missing: make tools")
 TRIED_FOR = "15s"
 """How long a request waits for a service, as deploy/ has it."""
 

@@ -6,7 +6,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
-import pytest
 
 from shared.bundled import free_port
 from shared.settings import SERVICES
@@ -26,7 +25,7 @@ class Echo(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")
+@proxy.needed
 def test_a_client_cannot_say_that_it_is_somebody_else_or_came_in_another_way(tmp_path):
     """Services believe these two headers whoever hands them over (FORWARDED_ALLOW_IPS), and count failed sign-ins by the first."""
     with contextlib.ExitStack() as stack:

@@ -291,12 +291,10 @@ def test_nats_takes_its_configuration_and_writes_before_it_acknowledges(secrets,
     assert 'include "secrets/accounts.conf"' in said, "without accounts a broker lets in everybody"
 
 
+@proxy.needed
 def test_the_proxy_waits_for_a_replica(secrets):
-    caddy = TOOLS / "caddy"
-    if not caddy.exists():
-        pytest.skip("caddy is missing: make tools")
     environment = os.environ | {"TLS_CERT": str(secrets / "tls" / "tls.crt"), "TLS_KEY": str(secrets / "tls" / "tls.key")}
-    made = run(str(caddy), "adapt", "--validate", "--config", str(DEPLOY / "proxy" / "Caddyfile"), env=environment)
+    made = run(str(proxy.CADDY), "adapt", "--validate", "--config", str(DEPLOY / "proxy" / "Caddyfile"), env=environment)
     assert made.returncode == 0, made.stderr
     text = json.dumps(json.loads(made.stdout))
     for service in SERVICES:
@@ -316,7 +314,7 @@ class Named(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")
+@proxy.needed
 def test_the_proxy_parts_by_path_and_keeps_probes_and_figures_inside(tmp_path):
     """Also where somebody writes the path in another way."""
     with contextlib.ExitStack() as stack:
@@ -336,7 +334,7 @@ def test_the_proxy_parts_by_path_and_keeps_probes_and_figures_inside(tmp_path):
         assert client.get("/").text == client.get("/static/site.css").text == str(servers["registration"].server_port)
 
 
-@pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")
+@proxy.needed
 def test_who_comes_without_tls_is_sent_to_the_address_with_it(secrets, tmp_path):
     """A clerk types the name alone."""
     plain = free_port()
@@ -350,7 +348,7 @@ def test_who_comes_without_tls_is_sent_to_the_address_with_it(secrets, tmp_path)
     assert (answer.status_code, answer.headers["location"]) == (301, "https://127.0.0.1/reporting/due?campaign=x")
 
 
-@pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")
+@proxy.needed
 def test_where_no_service_answers_people_and_programs_are_told_so_and_when_to_come_again(tmp_path, monkeypatch):
     monkeypatch.setattr(proxy, "TRIED_FOR", "200ms")
     port = free_port()
@@ -373,9 +371,8 @@ def test_where_no_service_answers_people_and_programs_are_told_so_and_when_to_co
     assert (inside.status_code, inside.text) == (404, "")
 
 
+@proxy.needed
 async def test_the_proxy_shows_a_runbook_to_whoever_an_alarm_has_called_and_nothing_beside(tmp_path, monkeypatch):
-    if not proxy.CADDY.exists():
-        pytest.skip("caddy is missing: make tools")
     monkeypatch.setenv("RUNBOOKS_FOLDER", str(DEPLOY / "runbooks"))
     port = free_port()
     process = proxy.start(tmp_path, proxy.make_secrets(tmp_path / "secrets"), port, {service: [free_port()] for service in SERVICES})

@@ -27,7 +27,7 @@ UNITS = 30
 ENDED = (0, -signal.SIGTERM)
 """Finished what was in hand; then the signal may do what it does."""
 
-pytestmark = [pytest.mark.deploy, pytest.mark.skipif(not proxy.CADDY.exists(), reason="caddy is missing: make tools")]
+pytestmark = [pytest.mark.deploy, proxy.needed]
 
 
 class Process:
